@@ -1,0 +1,281 @@
+"""The commands, their options, and what becomes of their mistakes.
+
+The commands themselves are imported when they run: `--version`, `--help` and shell completion stay quick.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Final
+
+import typer
+
+from .failure import Exit, Failure, of_library
+from .options import count, seconds
+from .output import complain
+
+HELP: Final = """Call/response between programs over TCP and WebSocket, with nothing hidden.
+
+Begin with: graftwire demo"""
+DEBUG: Final = "GRAFTWIRE_DEBUG"  # set to anything: a defect of ours shows its traceback
+
+# What typer raises for a mistake on the command line: its base has no public name that all versions share.
+MISTAKE: Final[type[Exception]] = typer.BadParameter.__mro__[2]
+
+app: Final = typer.Typer(
+    name="graftwire",
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Write JSON, one value a line, for scripts.")]
+Bodies = Annotated[
+    bool, typer.Option("--bodies", help="Show what is in bodies too; they may hold private data.")
+]
+Ca = Annotated[
+    str | None,
+    typer.Option(
+        "--ca", metavar="FILE", help="Trust the authorities in this PEM file in place of the public ones."
+    ),
+]
+Cert = Annotated[str | None, typer.Option("--cert", metavar="FILE", help="The certificate to show, in PEM.")]
+Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="The key of the certificate, in PEM.")]
+Origins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--origin", metavar="ORIGIN", help="Let browsers from this origin connect. May be given again."
+    ),
+]
+Listen = Annotated[
+    list[str] | None,
+    typer.Option("--listen", metavar="URL", help="Listen here; port 0: a free one. May be given again."),
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from graftwire.protocol.connection import VERSION
+
+        try:
+            number = version("graftwire")
+        except PackageNotFoundError:
+            number = "(not installed)"
+        typer.echo(f"graftwire {number} (protocol {VERSION})")
+        raise typer.Exit
+
+
+@app.callback(help=HELP)
+def graftwire(
+    context: typer.Context,
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """What runs before every command, and shows the help where there is none."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def demo(json: Json = False) -> None:
+    """Show real calls over tcp, tls, ws and wss, how long they take, and the frames that they send."""
+    from .demo import demo
+
+    demo(as_json=json)
+
+
+@app.command()
+def serve(
+    services: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODULE:CLASS", help="What to host; NAME=MODULE:CLASS hosts it under another name."
+        ),
+    ],
+    listen: Listen = None,
+    auth: Annotated[
+        str | None,
+        typer.Option("--auth", metavar="CHOICE", help="Who may call: `anonymous`, which is anyone."),
+    ] = None,
+    cert: Cert = None,
+    key: Key = None,
+    origin: Origins = None,
+    detect: Annotated[
+        bool, typer.Option("--detect", help="Tell framed, TLS and WebSocket callers apart on each port.")
+    ] = False,
+    drain: Annotated[
+        float,
+        typer.Option(
+            "--drain",
+            metavar="SECONDS",
+            parser=seconds("--drain", 0),
+            help="What running calls get at the end.",
+        ),
+    ] = 5.0,
+    json: Json = False,
+) -> None:
+    """Host classes of yours until SIGINT or SIGTERM; prints `listening URL` for each address when all are up."""
+    from .serve import serve
+
+    serve(services, listen or [], auth, cert, key, origin or [], detect=detect, drain=drain, as_json=json)
+
+
+@app.command(
+    context_settings={"ignore_unknown_options": True}
+)  # so that -5 is an argument; call.py refuses the rest
+def call(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where to call, as in tcp://localhost:7400.")],
+    target: Annotated[str, typer.Argument(metavar="CLASS.METHOD", help="What to call.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="ARG", help="The arguments, each as JSON.")
+    ] = None,
+    named: Annotated[
+        list[str] | None,
+        typer.Option("--named", metavar="NAME=JSON", help="An argument by name. May be given again."),
+    ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="The method gives a stream: one JSON value a line.")
+    ] = False,
+    items: Annotated[
+        str | None,
+        typer.Option(
+            "--items", metavar="FILE", help="The method takes a stream: one JSON value a line (-: stdin)."
+        ),
+    ] = None,
+    deadline: Annotated[
+        float | None,
+        typer.Option(
+            "--deadline",
+            metavar="SECONDS",
+            parser=seconds("--deadline"),
+            help="Give up after this, connecting included.",
+        ),
+    ] = None,
+    retry: Annotated[
+        int,
+        typer.Option(
+            "--retry",
+            metavar="N",
+            parser=count("--retry"),
+            help="Try again up to N times what surely did not run.",
+        ),
+    ] = 0,
+    ca: Ca = None,
+    cert: Cert = None,
+    key: Key = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Say on standard error in JSON what went wrong, too.")
+    ] = False,
+) -> None:
+    """Make one call; prints its result as JSON."""
+    from .call import Request, call
+
+    call(
+        Request(url, target, arguments or [], named or [], items, stream=stream),
+        deadline=deadline,
+        retry=retry,
+        ca=ca,
+        cert=cert,
+        key=key,
+    )
+
+
+@app.command()
+def inspect(
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE", help="Frames as bytes or as hex digits (-: standard input)."),
+    ] = None,
+    hex: Annotated[str | None, typer.Option("--hex", metavar="TEXT", help="Frames as hex digits.")] = None,
+    bodies: Bodies = False,
+    json: Json = False,
+) -> None:
+    """Decode frames to diagnostic notation, and name the clause that a bad one breaks."""
+    from .inspection import inspect
+
+    inspect(file, hex, bodies=bodies, as_json=json)
+
+
+@app.command()
+def tap(
+    listen: Annotated[
+        str | None, typer.Option("--listen", metavar="URL", help="Where callers connect.")
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="URL", help="Where their bytes go.")] = None,
+    ca: Ca = None,
+    cert: Cert = None,
+    key: Key = None,
+    origin: Origins = None,
+    bodies: Bodies = False,
+    json: Json = False,
+) -> None:
+    """Pass bytes through unchanged, and show the frames in them as they go by."""
+    from .tap import tap
+
+    tap(listen, to, ca, cert, key, origin or [], bodies=bodies, as_json=json)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit code; what `graftwire.cli.main` does once typer is there."""
+    as_json = "--json" in arguments
+    logging.getLogger("graftwire").addHandler(
+        logging.NullHandler()
+    )  # `serve` alone shows what the library logs
+    try:
+        code = app(list(arguments), prog_name="graftwire", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else Exit.DONE
+    except Failure as failure:
+        complain(failure, as_json=as_json)
+        return failure.code
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except MISTAKE as mistake:
+        complain(Failure(_usage(mistake)), as_json=as_json)
+        return Exit.USAGE
+    except SystemExit as wanted:  # how typer ends after it has installed or shown shell completion
+        return wanted.code if isinstance(wanted.code, int) else Exit.DONE
+    except Exception as error:  # noqa: BLE001 - a user never gets a traceback
+        return _unexpected(error, as_json=as_json)
+
+
+def _unexpected(error: Exception, *, as_json: bool) -> int:
+    """What no command has turned into a sentence: an error of the library, a closed pipe, or a defect."""
+    from graftwire import Error
+
+    if isinstance(error, Error):
+        failure = of_library(error)
+    else:
+        if os.environ.get(DEBUG):
+            traceback.print_exception(error)
+        failure = Failure(_defect(error), Exit.DEFECT, kind="defect")
+    complain(failure, as_json=as_json)
+    return failure.code
+
+
+def _defect(error: Exception) -> str:
+    """Where it happened, and not what: the text of an unforeseen exception may hold anything."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"this is a defect of graftwire ({type(error).__name__} in {os.path.basename(place.filename)}, line "
+        f"{place.lineno}); please report it ({DEBUG}=1 shows the traceback)"
+    )
+
+
+def _usage(mistake: Exception) -> str:
+    """A message of typer's in the form of all our sentences, without the value that it may repeat."""
+    formatted: Callable[[], str] = getattr(mistake, "format_message", mistake.__str__)
+    message = " ".join(formatted().rstrip(". ").split())
+    if message.startswith("Got unexpected extra"):
+        message = "There are too many arguments"
+    message = (message[:1].lower() + message[1:]).replace(". Did you mean", ", did you mean")
+    context: typer.Context | None = getattr(mistake, "ctx", None)
+    command = context.command_path if context is not None else "graftwire"
+    return message if message.endswith("?") else f"{message}; see {command} --help"

@@ -1,0 +1,83 @@
+"""Connecting with an eye on the bytes: what a command records, or looks at to say what it was that answered."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+import trio
+
+from graftwire import Client, ConnectOptions, Retry
+from graftwire.client import Connection
+from graftwire.transport.background import background_tasks
+from graftwire.transport.link import Buffer, Link
+from graftwire.transport.session import Session
+from graftwire.transport.url import Url
+
+Watcher = Callable[[bool, bytes], None]
+"""Called with whether the bytes came (or were sent), and the bytes, at the moment when they did."""
+
+
+class WatchedLink(Link):
+    """A link that is used as it is, while `watcher` sees its bytes, which are out of TLS and WebSocket here."""
+
+    def __init__(self, link: Link, watcher: Watcher) -> None:
+        self.facts = link.facts
+        self._link = link
+        self._watcher = watcher
+
+    async def send(self, data: Buffer) -> None:
+        """As `Link.send`; the watcher sees what was sent whole."""
+        await self._link.send(data)
+        self._watcher(False, bytes(data))
+
+    def send_nowait(self, data: Buffer) -> int:
+        """As `Link.send_nowait`; the watcher sees what was taken."""
+        taken = self._link.send_nowait(data)
+        if taken:
+            self._watcher(False, bytes(data[:taken]))
+        return taken
+
+    async def receive(self) -> bytes:
+        """As `Link.receive`; the watcher sees `b""` at the end."""
+        data = await self._link.receive()
+        self._watcher(True, data)
+        return data
+
+    async def send_eof(self) -> None:
+        """As `Link.send_eof`."""
+        await self._link.send_eof()
+
+    async def aclose(self) -> None:
+        """As `Link.aclose`."""
+        await self._link.aclose()
+
+
+class _HalfClosingLink(WatchedLink):
+    half_closes = True
+
+
+class _WatchedConnection(Connection):
+    watcher: Watcher
+
+    async def _run_session(self, link: Link, task_status: trio.TaskStatus[Session]) -> None:
+        watched = _HalfClosingLink if link.half_closes else WatchedLink
+        await super()._run_session(watched(link, self.watcher), task_status)
+
+
+@asynccontextmanager
+async def connect(
+    url: Url, options: ConnectOptions, watcher: Watcher, *, retry: Retry | None = None
+) -> AsyncGenerator[Client]:
+    """`graftwire.connect` with a watcher; where `retry` is given, the first attempt is repeated too.
+
+    Raises as `graftwire.connect` does.
+    """
+    async with background_tasks() as nursery:
+        connection = _WatchedConnection(url, options, retry, None, None, False, nursery, 1)
+        connection.watcher = watcher
+        await (connection.dial() if retry is None else connection.usable())
+        try:
+            yield Client(connection)
+        finally:
+            await connection.leave()

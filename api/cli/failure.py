@@ -1,0 +1,98 @@
+"""What a command says when it can't do its work: one sentence, and an exit code that a script can tell apart."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from graftwire import (
+    CallError,
+    DeadlineExceeded,
+    Error,
+    InterfaceError,
+    LinkError,
+    Overloaded,
+    SessionError,
+    Unavailable,
+    UrlError,
+    VersionMismatch,
+)
+
+
+class Exit(IntEnum):
+    """The exit codes of every command. docs/reference/command-line.md explains them to users."""
+
+    DONE = 0
+    FAILED = 1  # the other side refused, or the work failed there; a frame that breaks the standard
+    USAGE = 2  # the command line, or something that it names, has to be changed
+    NO_SESSION = 3  # the other side can't be reached, is no Graftwire peer, was lost, or is overloaded
+    DEADLINE = 4
+    DEFECT = 70  # a defect of ours (EX_SOFTWARE of sysexits.h)
+    INTERRUPTED = 130  # 128 and the number of the signal, as shells count; SIGTERM gives 143
+    PIPE_CLOSED = 141  # whoever read our output has gone: what SIGPIPE would have given
+
+
+class Failure(Exception):
+    """Ends a command with one sentence on standard error, and `code`.
+
+    `kind` is the word for it in the output of `--json`, `details` what else a script gets to know. An empty
+    sentence prints nothing.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        code: int = Exit.USAGE,
+        *,
+        kind: str = "usage",
+        details: dict[str, object] | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.code = code
+        self.kind = kind
+        self.details = details if details is not None else {}
+
+
+class Interrupted(Failure):
+    """A signal ended the command before it was done."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("", 128 + number, kind="interrupted")
+
+
+class OutputClosed(Failure):
+    """Whoever read standard output has gone."""
+
+    def __init__(self) -> None:
+        super().__init__("", Exit.PIPE_CLOSED, kind="output")
+
+
+def of_library(error: Error) -> Failure:
+    """The failure that an exception of the library stands for, in the library's own words."""
+    return Failure(str(error), _code(error), kind=_kind(error))
+
+
+def _code(error: Error) -> Exit:
+    match error:
+        case DeadlineExceeded():
+            return Exit.DEADLINE
+        case Unavailable() | Overloaded() | SessionError() | VersionMismatch() | LinkError():
+            return Exit.NO_SESSION
+        case CallError():
+            return Exit.FAILED
+        case _:
+            return Exit.USAGE
+
+
+def _kind(error: Error) -> str:
+    match error:
+        case CallError():
+            return error.code.label
+        case LinkError():
+            return "link"
+        case UrlError():
+            return "url"
+        case InterfaceError():
+            return "interface"
+        case _:
+            return "usage"

@@ -1,0 +1,95 @@
+"""The values of options that are numbers, and files of certificates, each with a sentence of its own."""
+
+from __future__ import annotations
+
+import math
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from graftwire import TlsError, UrlError
+from graftwire.transport.contexts import client_context, server_context
+from graftwire.transport.url import Url, parse
+
+from .failure import Failure
+
+LONGEST: Final = 2_147_483.0  # seconds: what a call can say of its deadline (clause CTX-2)
+SECURE: Final = frozenset({"tls", "wss"})
+
+
+def seconds(option: str, least: float = math.ulp(0.0)) -> Callable[[str], float]:
+    """What reads the value of `option`, a time of at least `least` seconds; for typer's `parser`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= LONGEST:
+            above = "0 or more" if least == 0 else "above 0"
+            raise Failure(f"{option} takes seconds, {above}, as in {option} 2.5")
+        return value
+
+    return read
+
+
+def count(option: str) -> Callable[[str], int]:
+    """What reads the value of `option`, a number of times; for typer's `parser`."""
+
+    def read(text: str) -> int:
+        if not str(text).isdecimal() or len(str(text)) > 6:
+            raise Failure(f"{option} takes a whole number, as in {option} 3")
+        return int(text)
+
+    return read
+
+
+def url(text: str, option: str = "") -> Url:
+    """A URL that another process can reach; `option` names where it came from."""
+    try:
+        parsed = parse(text)
+    except UrlError as error:
+        raise Failure(f"{option}: {error}" if option else str(error), kind="url") from None
+    if parsed.scheme == "memory":
+        raise Failure("a memory URL is for one process alone; use tcp, tls, unix, ws or wss", kind="url")
+    return parsed
+
+
+def dialling_context(ca: str | None, cert: str | None, key: str | None) -> ssl.SSLContext | None:
+    """The TLS context for dialling; None where nothing was asked for, which is the default one."""
+    _check_pair(cert, key)
+    if ca is None and cert is None:
+        return None
+    try:
+        return client_context(ca=ca, certificate=cert, key=key)
+    except TlsError as error:
+        raise Failure(str(error), kind="tls") from None
+
+
+def listening_context(
+    urls: list[Url], cert: str | None, key: str | None, *, detect: bool
+) -> ssl.SSLContext | None:
+    """The TLS context for listening at `urls`; None where none of them is secure."""
+    _check_pair(cert, key)
+    secure = [url for url in urls if url.scheme in SECURE]
+    if cert is None:
+        if secure:
+            raise Failure(
+                f"{secure[0]} needs a certificate and its key; add --cert FILE --key FILE", kind="tls"
+            )
+        return None
+    if not secure and not detect:
+        raise Failure(
+            "no address that is listened at uses TLS, so --cert has no effect; use tls or wss", kind="tls"
+        )
+    try:
+        return server_context(cert, key)
+    except TlsError as error:
+        raise Failure(str(error), kind="tls") from None
+
+
+def _check_pair(cert: str | None, key: str | None) -> None:
+    if cert is not None and key is None:
+        raise Failure("--cert needs the certificate's key; add --key FILE", kind="tls")
+    if key is not None and cert is None:
+        raise Failure("--key needs the certificate that it belongs to; add --cert FILE", kind="tls")

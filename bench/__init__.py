@@ -1,0 +1,1 @@
+"""Measures Graftwire beside other systems; see `python -m graftwire.bench --help`."""

@@ -1,0 +1,1 @@
+"""What is hosted, and who may call it."""

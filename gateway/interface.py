@@ -1,0 +1,231 @@
+"""The public methods of what is hosted, read once from its signatures; nothing else can ever be called.
+
+A target is looked up in a table that was made when the object was hosted. No name that comes over the wire is ever
+used to look up an attribute.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from graftwire.protocol import frames
+from graftwire.protocol.convert import converter
+from graftwire.protocol.errors import BadArguments, Error, ValueRefused
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+_NONBLOCKING: Final = "__graftwire_nonblocking__"
+_RAISES: Final = "__graftwire_raises__"
+_STREAMS: Final = frozenset(
+    {
+        collections.abc.AsyncIterator,
+        collections.abc.AsyncIterable,
+        collections.abc.AsyncGenerator,
+        collections.abc.Iterator,
+        collections.abc.Generator,
+    }
+)
+_ASYNC_STREAMS: Final = frozenset({collections.abc.AsyncIterator, collections.abc.AsyncIterable})
+
+
+class InterfaceError(Error):
+    """An object can't be hosted as it is; the text names the method, the parameter, and the remedy."""
+
+
+def nonblocking(function: Function) -> Function:
+    """Mark a plain `def` as one that never blocks: it is called at once, without a thread and without a task.
+
+    Whatever it does holds up everything else in the process, so it should take microseconds. Returns the function.
+    """
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        raise TypeError("only a plain def can be marked as nonblocking")
+    setattr(function, _NONBLOCKING, True)
+    return function
+
+
+def raises(*exceptions: type[Exception]) -> Callable[[Function], Function]:
+    """Declare which exceptions of a method are part of its interface: they reach the caller as their own type.
+
+    Every other exception reaches the caller as InternalError, without its text. An exception's public annotated
+    attributes travel with it.
+    """
+
+    def mark(function: Function) -> Function:
+        setattr(function, _RAISES, {cls.__name__: cls for cls in exceptions})
+        return function
+
+    return mark
+
+
+class Method:
+    """One callable method: how to bind plain values to its parameters, and how to run it.
+
+    `shape` is the shape of call that it takes. `how` is "task" (async def), "thread" (def) or "inline" (nonblocking);
+    `item` converts the items of the caller's stream; `result` makes the caller's type of a result, or of an item
+    where the method gives a stream.
+    """
+
+    __slots__ = (
+        "_count",
+        "_names",
+        "_parameters",
+        "_required",
+        "_simple",
+        "_var_named",
+        "_var_positional",
+        "function",
+        "how",
+        "item",
+        "name",
+        "raises",
+        "result",
+        "returns",
+        "shape",
+        "stream_parameter",
+    )
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        self.name = name
+        self.function = function
+        self.raises: dict[str, type[Exception]] = getattr(function, _RAISES, {})
+        signature = inspect.signature(function)
+        hints = _hints(name, function)
+        self._parameters: list[tuple[inspect.Parameter, Callable[[object], Any] | None]] = []
+        self._var_positional: Callable[[object], Any] | None = None
+        self._var_named: Callable[[object], Any] | None = None
+        self.stream_parameter: str | None = None
+        self.item: Callable[[object], Any] | None = None
+        for parameter in signature.parameters.values():
+            hint = hints.get(parameter.name, Any)
+            if typing.get_origin(hint) in _ASYNC_STREAMS:
+                if self.stream_parameter is not None:
+                    raise InterfaceError(f"{name} takes two streams; a call carries one")
+                self.stream_parameter = parameter.name
+                self.item = _converter(name, parameter.name, typing.get_args(hint)[0])
+                continue
+            self._parameters.append((parameter, _converter(name, parameter.name, hint)))
+        self._simple = all(p.kind is p.POSITIONAL_OR_KEYWORD for p, _ in self._parameters) and (
+            self.stream_parameter is None
+        )
+        self._count = len(self._parameters)
+        self._required = sum(p.default is p.empty for p, _ in self._parameters)
+        self._names = {p.name for p, _ in self._parameters}
+        self.returns = hints.get("return", Any)
+        gives_stream = typing.get_origin(self.returns) in _STREAMS or (
+            inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function)
+        )
+        result_type = self.returns
+        if gives_stream:
+            arguments = typing.get_args(self.returns)
+            result_type = arguments[0] if arguments else Any
+        self.result = _converter(name, "return", result_type)
+        self.shape = (frames.SERVER_STREAM if gives_stream else 0) | (
+            frames.CLIENT_STREAM if self.stream_parameter is not None else 0
+        )
+        if getattr(function, _NONBLOCKING, False) and self.shape == frames.UNARY:
+            self.how = "inline"
+        elif inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            self.how = "task"
+        else:
+            self.how = "thread"
+
+    def bind(self, positional: list[object], named: dict[str, object]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments for the function, converted to its types; raises BadArguments with the path."""
+        if self._simple and not named and self._required <= len(positional) <= self._count:
+            bound: list[Any] = []
+            for index, value in enumerate(positional):
+                convert = self._parameters[index][1]
+                bound.append(
+                    value if convert is None else self._convert(convert, value, f"arguments[{index}]")
+                )
+            return bound, {}
+        return self._bind_any(positional, named)
+
+    @staticmethod
+    def _convert(convert: Callable[[object], Any], value: object, path: str) -> Any:
+        try:
+            return convert(value)
+        except ValueRefused as refused:
+            raise BadArguments(refused.at(path).path) from refused
+
+    def _bind_any(
+        self, positional: list[object], named: dict[str, object]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        bound: list[Any] = []
+        rest = dict(named)
+        by_name: dict[str, Any] = {}
+        taken = 0
+        takes_any_number = False
+        for parameter, convert in self._parameters:
+            name, kind = parameter.name, parameter.kind
+            if kind is parameter.VAR_POSITIONAL:
+                takes_any_number = True
+                bound += [
+                    self._convert_at(convert, positional[index], f"arguments[{index}]")
+                    for index in range(taken, len(positional))
+                ]
+                taken = len(positional)
+            elif kind is parameter.VAR_KEYWORD:
+                by_name |= {key: self._convert_at(convert, value, key) for key, value in rest.items()}
+                rest = {}
+            elif kind is not parameter.KEYWORD_ONLY and taken < len(positional):
+                bound.append(self._convert_at(convert, positional[taken], f"arguments[{taken}]"))
+                taken += 1
+            elif kind is not parameter.POSITIONAL_ONLY and name in rest:
+                by_name[name] = self._convert_at(convert, rest.pop(name), name)
+            elif parameter.default is parameter.empty:
+                raise BadArguments(name)
+        if taken < len(positional) and not takes_any_number:
+            raise BadArguments(f"arguments[{taken}]")
+        if rest:
+            raise BadArguments(min(rest))
+        return bound, by_name
+
+    def _convert_at(self, convert: Callable[[object], Any] | None, value: object, path: str) -> Any:
+        return value if convert is None else self._convert(convert, value, path)
+
+
+def _hints(name: str, function: Callable[..., object]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(inspect.unwrap(function), include_extras=True)
+    except (NameError, TypeError, AttributeError) as error:
+        raise InterfaceError(f"an annotation of {name} can't be resolved: {error}") from error
+
+
+def _converter(name: str, parameter: str, hint: Any) -> Callable[[object], Any] | None:
+    if hint is Any or hint is object:
+        return None
+    try:
+        return converter(hint)
+    except TypeError as error:
+        raise InterfaceError(f"the type of {parameter} in {name} can't cross the wire: {error}") from error
+
+
+def public_names(cls: type) -> list[str]:
+    """The names of the public methods of a class, its bases' included: functions without an underscore in front."""
+    names: list[str] = []
+    for name in dir(cls):
+        found = inspect.getattr_static(cls, name, None)
+        if not name.startswith("_") and (callable(found) or isinstance(found, staticmethod | classmethod)):
+            names.append(name)
+    return names
+
+
+def methods_of(hosted: object, prefix: str) -> dict[str, Method]:
+    """The callable methods of an object, by target: `prefix.name`.
+
+    Raises InterfaceError if one of them has a type that can't cross the wire, or if there is none.
+    """
+    cls = hosted if isinstance(hosted, type) else type(hosted)
+    found = {
+        f"{prefix}.{name}": Method(f"{prefix}.{name}", getattr(hosted, name))
+        for name in public_names(cls)
+        if not isinstance(inspect.getattr_static(cls, name), type)
+    }
+    if not found:
+        raise InterfaceError(f"{prefix} has no public method, so there is nothing to call")
+    return found

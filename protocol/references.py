@@ -1,0 +1,124 @@
+"""Objects and callables that stay where they are and travel as a number (clauses REF-1 to REF-6).
+
+Every sending allocates a fresh id, so nothing is counted. A reference lives until RELEASE, until the ERROR that
+kills it, or until the session ends:
+
+    in Exports     get                    release               kill
+    given          the object             gone                  gone
+    withdrawn      UnknownTarget          gone                  gone
+    gone, or       ProtocolViolation      ProtocolViolation     nothing
+    never given    (REF-3)                (REF-2)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from .core import Role
+from .errors import Denied, LocalProtocolError, ProtocolViolation, UnknownTarget
+from .limits import LARGEST_INTEGER
+
+
+class _Given(msgspec.Struct):
+    """An object that was given, and to whom."""
+
+    value: object
+    owner: object
+
+
+_WITHDRAWN: Final = object()
+
+
+class Exports:
+    """What this side has given to the other side of one session; `role` is this side's."""
+
+    def __init__(self, role: Role) -> None:
+        self._next = 1 if role is Role.INITIATOR else 2
+        self._given: dict[int, _Given] = {}
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+    def allocate(self, value: object, identity: object = None) -> int:
+        """A fresh id for `value`, the next in order. Only who calls as `identity` may use it (clause REF-6).
+
+        Raises LocalProtocolError once a session has no ids left.
+        """
+        id = self._next
+        if id > LARGEST_INTEGER:
+            raise LocalProtocolError("REF-1", "this session has no reference ids left")
+        self._next = id + 2
+        self._given[id] = _Given(value, identity)
+        return id
+
+    def get(self, id: int, identity: object = None) -> object:
+        """What the other side calls by `id`, as `identity`.
+
+        Raises ProtocolViolation (REF-3) for what it does not hold, UnknownTarget for what was withdrawn, Denied for
+        what was given to another identity.
+        """
+        given = self._given.get(id)
+        if given is None:
+            raise ProtocolViolation("REF-3", "a reference was called that the other side does not hold")
+        if given.owner != identity:
+            raise Denied
+        if given.value is _WITHDRAWN:
+            raise UnknownTarget
+        return given.value
+
+    def release(self, id: int) -> None:
+        """RELEASE came. Raises ProtocolViolation (REF-2) for what the other side does not hold."""
+        if self._given.pop(id, None) is None:
+            raise ProtocolViolation("REF-2", "a reference was released that the other side does not hold")
+
+    def withdraw(self, value: object) -> None:
+        """Take an object back, under all its ids: calls on them get *unknown target* until they are released."""
+        for given in self._given.values():
+            if given.value is value:
+                given.value = _WITHDRAWN
+
+    def kill(self, ids: Iterable[int]) -> None:
+        """Clause REF-4: the call that carried these ids failed; those that were not released before are gone."""
+        for id in ids:
+            self._given.pop(id, None)
+
+    def close(self) -> None:
+        """The session is over: let go of every object."""
+        self._given.clear()
+
+
+class Imports:
+    """What this side was given by the other side of one session; `role` is this side's.
+
+    Bodies are decoded in any order, so that ids do not arrive ascending. What was given back is forgotten, because
+    the memory of it would grow for as long as the session lives: an id that comes again while it is held is refused.
+    """
+
+    def __init__(self, role: Role) -> None:
+        self._parity = 0 if role is Role.INITIATOR else 1
+        self._held: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def received(self, id: int) -> None:
+        """A reference came. Raises ProtocolViolation (REF-1) for one that the other side can't have allocated now."""
+        if id < 1 or id & 1 != self._parity:
+            raise ProtocolViolation("REF-1", "a reference has an id that its sender does not give")
+        if id in self._held:
+            raise ProtocolViolation("REF-1", "a reference came under an id that is in use")
+        self._held.add(id)
+
+    def forget(self, id: int) -> bool:
+        """A reference is given back, or was killed; whether it was held until now, and so may be released once."""
+        if id not in self._held:
+            return False
+        self._held.remove(id)
+        return True
+
+    def close(self) -> None:
+        """The session is over: nothing is held any more."""
+        self._held.clear()

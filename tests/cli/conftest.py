@@ -1,0 +1,276 @@
+"""The command line, run in this process or in one of its own, and a gateway of `graftwire serve` to call."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trustme
+
+from graftwire.cli import main
+
+PATIENCE = 20.0  # seconds that anything here may take before it counts as hanging
+
+SHOP = """
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+import trio
+
+import graftwire
+
+
+class Broke(Exception):
+    missing: int
+
+    def __init__(self, missing: int) -> None:
+        super().__init__("not enough money")
+        self.missing = missing
+
+
+class Shop:
+    async def add(self, a: int, b: int) -> int:
+        return a + b
+
+    async def echo(self, value: object) -> object:
+        return value
+
+    async def none(self) -> None:
+        pass
+
+    async def lines(self, count: int) -> AsyncIterator[int]:
+        for i in range(count):
+            yield i
+
+    async def endless(self) -> AsyncIterator[str]:
+        while True:
+            yield "x" * 1000
+
+    async def sum(self, items: AsyncIterator[int]) -> int:
+        return sum([i async for i in items])
+
+    async def double(self, items: AsyncIterator[int]) -> AsyncIterator[int]:
+        async for i in items:
+            yield 2 * i
+
+    async def picky(self, items: AsyncIterator[int]) -> int:
+        async for _ in items:
+            raise KeyError("secret")
+        return 0
+
+    @graftwire.raises(Broke)
+    async def pay(self, amount: int) -> None:
+        raise Broke(amount)
+
+    async def fail(self) -> None:
+        raise KeyError("secret")
+
+    async def hang(self) -> None:
+        await trio.sleep_forever()
+
+    async def wait(self, seconds: float) -> str:
+        await trio.sleep(seconds)
+        return "done"
+
+    def block(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class Empty:
+    def _hidden(self) -> None: ...
+
+
+class Needy:
+    def __init__(self, address: str, port: int) -> None: ...
+    def it(self) -> None: ...
+
+
+class Moody:
+    def __init__(self) -> None:
+        raise OSError("secret")
+
+    def it(self) -> None: ...
+
+
+class Odd:
+    def it(self, what: "Nowhere") -> None: ...
+
+
+needy = Needy("here", 1)
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a run of the command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """What it said on standard error: one line, of ours."""
+        assert self.err.startswith("graftwire: "), self.err
+        assert self.err.count("\n") == 1, self.err
+        return self.err.removeprefix("graftwire: ").rstrip("\n")
+
+
+Here = Callable[..., Done]
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shop: Path) -> Here:
+    """Run the command line in this process, in the folder of shop.py."""
+    monkeypatch.chdir(shop)
+
+    def run(*arguments: str) -> Done:
+        code = main(arguments)
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Done(code, captured.out, captured.err)
+
+    return run
+
+
+def apart(
+    *arguments: str, cwd: Path, stdin: bytes = b"", before: str = "", env: dict[str, str] | None = None
+) -> Done:
+    """Run the command line in a process of its own; `before` is Python that runs first."""
+    ran = subprocess.run(
+        command(arguments, before),
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        timeout=PATIENCE,
+        env=_env(env),
+        check=False,
+    )
+    return Done(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
+
+
+def command(arguments: Sequence[str], before: str = "") -> list[str]:
+    if not before:
+        return [sys.executable, "-m", "graftwire.cli", *arguments]
+    code = f"import sys\n{before}\nfrom graftwire.cli import main\nsys.exit(main(sys.argv[1:]))"
+    return [sys.executable, "-c", code, *arguments]
+
+
+def _env(more: dict[str, str] | None) -> dict[str, str]:
+    return {**os.environ, "PYTHONUTF8": "1", "COLUMNS": "100", **(more or {})}
+
+
+class Running:
+    """A command that goes on until it is stopped."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self._rest = b""
+
+    def line(self) -> str:
+        """The next line of its standard output."""
+        assert self.process.stdout is not None
+        end = time.monotonic() + PATIENCE
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            while b"\n" not in self._rest:
+                assert selector.select(max(0.0, end - time.monotonic())), f"no line, but {self._rest!r}"
+                data = os.read(self.process.stdout.fileno(), 65_536)
+                assert data, f"it ended: {self._rest!r}"
+                self._rest += data
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line.decode()
+
+    def lines_until(self, last: str) -> list[str]:
+        """The next lines, up to the one that contains `last`."""
+        found: list[str] = []
+        while not found or last not in found[-1]:
+            found.append(self.line())
+        return found
+
+    def address(self) -> str:
+        """The URL of a line `listening URL`."""
+        word, _, url = self.line().partition(" ")
+        assert word == "listening"
+        return url
+
+    def stop(self, number: int = signal.SIGTERM) -> Done:
+        """Send a signal, wait for the end."""
+        self.process.send_signal(number)
+        return self.end()
+
+    def end(self) -> Done:
+        """Wait for the end."""
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return Done(self.process.returncode, (self._rest + out).decode(), err.decode())
+
+
+@contextmanager
+def running(
+    *arguments: str, cwd: Path, before: str = "", stdin: int = subprocess.DEVNULL
+) -> Iterator[Running]:
+    """A command in a process of its own, which is killed at the end if it is still there."""
+    process = subprocess.Popen(
+        command(arguments, before),
+        cwd=cwd,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=_env(None),
+    )
+    with process:
+        try:
+            yield Running(process)
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a module to host."""
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "shop.py").write_text(SHOP)
+    return folder
+
+
+@dataclass(frozen=True)
+class Pem:
+    """Files of a certificate for 127.0.0.1."""
+
+    ca: str
+    cert: str
+    key: str
+
+
+@pytest.fixture(scope="session")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> Pem:
+    folder = tmp_path_factory.mktemp("pem")
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    return Pem(str(folder / "ca.pem"), str(folder / "cert.pem"), str(folder / "key.pem"))
+
+
+@pytest.fixture(scope="session")
+def gateway(shop: Path, pem: Pem) -> Iterator[dict[str, str]]:
+    """The addresses of a gateway that hosts `Shop`, by transport."""
+    urls = [f"{scheme}://127.0.0.1:0" for scheme in ("tcp", "tls", "ws", "wss")]
+    listen = [word for url in [*urls, f"unix:{shop}/s"] for word in ("--listen", url)]
+    arguments = ["serve", "shop:Shop", *listen, "--auth", "anonymous", "--cert", pem.cert, "--key", pem.key]
+    with running(*arguments, cwd=shop) as served:
+        found = [served.address() for _ in range(5)]
+        yield {url.partition(":")[0]: url for url in found}
+        assert served.stop().code == 0

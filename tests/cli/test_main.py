@@ -1,0 +1,147 @@
+"""What all commands have in common: help, versions, mistakes on the command line, and how everything ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graftwire.cli import call as call_module
+from graftwire.cli import main
+
+from .conftest import Here, apart, command
+
+
+def test_the_version_names_the_protocol(here: Here) -> None:
+    done = here("--version")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("graftwire ")
+    assert done.out.endswith("(protocol 1)\n")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+def test_without_a_command_there_is_help(here: Here, arguments: tuple[str, ...]) -> None:
+    done = here(*arguments)
+    assert (done.code, done.err) == (0, "")
+    for name in ("demo", "serve", "call", "inspect", "tap"):
+        assert f" {name} " in done.out
+
+
+@pytest.mark.parametrize("name", ["demo", "serve", "call", "inspect", "tap"])
+def test_every_command_has_help(here: Here, name: str) -> None:
+    done = here(name, "--help")
+    assert done.code == 0
+    assert "--json" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["serf"], "no such command 'serf', did you mean 'serve'?"),
+        (["bananas"], "no such command 'bananas'; see graftwire --help"),
+        (["call"], "missing argument 'URL'; see graftwire call --help"),
+        (["call", "tcp://x:1"], "missing argument 'CLASS.METHOD'; see graftwire call --help"),
+        (["serve"], "missing argument 'MODULE:CLASS'; see graftwire serve --help"),
+        (["tap", "--bananas"], "no such option: --bananas; see graftwire tap --help"),
+        (["inspect", "secret-file", "secret"], "there are too many arguments; see graftwire inspect --help"),
+        (
+            ["call", "u", "t", "--deadline", "secret"],
+            "--deadline takes seconds, above 0, as in --deadline 2.5",
+        ),
+        (["call", "u", "t", "--deadline", "0"], "--deadline takes seconds, above 0, as in --deadline 2.5"),
+        (["call", "u", "t", "--deadline", "inf"], "--deadline takes seconds, above 0, as in --deadline 2.5"),
+        (["call", "u", "t", "--retry", "-1"], "--retry takes a whole number, as in --retry 3"),
+        (["call", "u", "t", "--retry", "secret"], "--retry takes a whole number, as in --retry 3"),
+        (["serve", "a:b", "--drain", "-1"], "--drain takes seconds, 0 or more, as in --drain 2.5"),
+    ],
+)
+def test_mistakes_on_the_command_line(here: Here, arguments: list[str], sentence: str) -> None:
+    done = here(*arguments)
+    assert (done.code, done.out, done.sentence) == (2, "", sentence)
+
+
+def test_a_mistake_as_json(here: Here) -> None:
+    done = here("call", "--json")
+    assert done.code == 2
+    told = json.loads(done.err)
+    assert told == {
+        "error": {"kind": "usage", "sentence": "missing argument 'URL'; see graftwire call --help"}
+    }
+
+
+def _complete(shop: Path, words: str, number: int) -> str:
+    env = {"_GRAFTWIRE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(number)}
+    done = apart(cwd=shop, env=env)
+    assert done.code == 0
+    return done.out
+
+
+def test_shell_completion(shop: Path) -> None:
+    assert "serve" in _complete(shop, "graftwire se", 1)
+    assert "--deadline" in _complete(shop, "graftwire call --de", 2)
+
+
+def test_shell_completion_can_be_shown(here: Here) -> None:
+    # which shell it is for is found by looking at who started this process, so the outcome depends on that
+    assert here("--show-completion").code in (0, 1)
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_without_the_extra_it_says_what_to_install(shop: Path, missing: str) -> None:
+    done = apart("demo", cwd=shop, before=f"sys.modules[{missing!r}] = None")
+    assert (done.code, done.out) == (2, "")
+    assert done.sentence == 'the command line is not installed; run: pip install "graftwire[cli]"'
+
+
+def test_another_missing_module_is_not_blamed_on_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "graftwire.cli.app", None)
+    with pytest.raises(ModuleNotFoundError):
+        main([])
+
+
+def _raise(error: BaseException) -> Any:
+    def instead(*_: object, **__: object) -> None:
+        raise error
+
+    return instead
+
+
+def test_a_defect_of_ours_shows_neither_a_traceback_nor_what_it_says(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GRAFTWIRE_DEBUG", raising=False)
+    monkeypatch.setattr(call_module, "call", _raise(RuntimeError("secret")))
+    done = here("call", "tcp://127.0.0.1:1", "a.b")
+    assert (done.code, done.out) == (70, "")
+    assert done.sentence.startswith("this is a defect of graftwire (RuntimeError in test_main.py, line ")
+    assert done.sentence.endswith("); please report it (GRAFTWIRE_DEBUG=1 shows the traceback)")
+    assert "secret" not in done.err
+
+
+def test_a_defect_can_be_looked_into(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GRAFTWIRE_DEBUG", "1")
+    monkeypatch.setattr(call_module, "call", _raise(RuntimeError("secret")))
+    assert main(["call", "tcp://127.0.0.1:1", "a.b"]) == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_interruption_is_quiet(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_module, "call", _raise(KeyboardInterrupt()))
+    done = here("call", "tcp://127.0.0.1:1", "a.b")
+    assert (done.code, done.out, done.err) == (130, "", "")
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(shop: Path, gateway: dict[str, str]) -> None:
+    arguments = command(["call", gateway["tcp"], "Shop.endless", "--stream"])
+    with subprocess.Popen(arguments, cwd=shop, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b'"' + b"x" * 1000 + b'"\n'
+        process.stdout.close()
+        assert process.wait(20) == 141
+        assert process.stderr is not None
+        assert process.stderr.read() == b""

@@ -1,0 +1,69 @@
+"""A gateway on each transport, and a client that is connected to it."""
+
+from __future__ import annotations
+
+import itertools
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+import graftwire
+from graftwire.transport.link import ConnectOptions, ListenOptions
+
+TRANSPORTS = ("memory", "tcp", "tls", "unix", "ws", "wss")
+_names = itertools.count()
+
+
+class Place:
+    """Where a test's gateway listens, and how to reach it."""
+
+    def __init__(self, transport: str, folder: Path, authority: trustme.CA) -> None:
+        self.transport = transport
+        self.listen_options = ListenOptions()
+        self.connect_options = ConnectOptions()
+        match transport:
+            case "memory":
+                self.url = f"memory:end-to-end-{next(_names)}"
+            case "unix":
+                self.url = f"unix:{folder}/gateway"
+            case "ws" | "wss":
+                self.url = f"{transport}://127.0.0.1:0/calls"
+            case _:
+                self.url = f"{transport}://127.0.0.1:0"
+        if transport in ("tls", "wss"):
+            server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            authority.issue_cert("127.0.0.1").configure_cert(server)
+            client = ssl.create_default_context()
+            authority.configure_trust(client)
+            for context in (server, client):
+                context.minimum_version = ssl.TLSVersion.TLSv1_2
+                context.set_alpn_protocols(["graftwire/1"] if transport == "tls" else ["http/1.1"])
+            self.listen_options = ListenOptions(tls=server)
+            self.connect_options = ConnectOptions(tls=client)
+
+    @asynccontextmanager
+    async def gateway(self, services: dict[str, object], **options: Any) -> AsyncGenerator[graftwire.Gateway]:
+        async with graftwire.serve(
+            services, self.url, auth=graftwire.Anonymous(), options=self.listen_options, **options
+        ) as gateway:
+            yield gateway
+
+    @asynccontextmanager
+    async def client(self, gateway: graftwire.Gateway, **options: Any) -> AsyncGenerator[graftwire.Client]:
+        async with graftwire.connect(gateway.urls[0], options=self.connect_options, **options) as client:
+            yield client
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(params=TRANSPORTS)
+def place(request: pytest.FixtureRequest, tmp_path: Path, authority: trustme.CA) -> Place:
+    return Place(request.param, tmp_path, authority)

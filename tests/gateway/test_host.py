@@ -1,0 +1,247 @@
+"""The order of the steps at the receiver, what runs where, and what a caller is told when something fails."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+
+import graftwire
+from graftwire.protocol import values
+from graftwire.transport.calls import CallOptions
+
+_names = itertools.count()
+
+
+class Service:
+    """What is hosted."""
+
+    def __init__(self) -> None:
+        self.ran = 0
+        self.blocking = 0
+        self.release = threading.Event()
+
+    async def echo(self, value: int) -> int:
+        self.ran += 1
+        return value
+
+    def in_main_thread(self) -> bool:
+        return threading.current_thread() is threading.main_thread()
+
+    def block(self) -> None:
+        self.blocking += 1
+        self.release.wait(5)
+
+    @graftwire.nonblocking
+    def inline(self, value: int) -> bool:
+        return threading.current_thread() is threading.main_thread()
+
+    @graftwire.nonblocking
+    def inline_failing(self) -> int:
+        raise KeyError("a secret")
+
+    def numbers(self, count: int) -> Iterator[int]:
+        yield from range(count)
+
+    def failing_numbers(self) -> Iterator[int]:
+        yield 1
+        raise KeyError("a secret")
+
+    async def given_stream(self, count: int) -> AsyncIterator[int]:
+        return Counting(count)
+
+    async def unencodable(self) -> Any:
+        return object()
+
+    async def unencodable_items(self) -> AsyncIterator[Any]:
+        yield 1
+        yield object()
+
+    async def total(self, items: AsyncIterator[int]) -> int:
+        return sum([item async for item in items])
+
+    async def first(self, items: AsyncIterator[int]) -> int:
+        return await anext(items)
+
+
+class Counting:
+    """An async iterator that is no generator."""
+
+    def __init__(self, count: int) -> None:
+        self._numbers = iter(range(count))
+
+    def __aiter__(self) -> Counting:
+        return self
+
+    async def __anext__(self) -> int:
+        for number in self._numbers:
+            return number
+        raise StopAsyncIteration
+
+
+@asynccontextmanager
+async def connected(service: Service, **options: Any) -> AsyncGenerator[graftwire.Client]:
+    url = f"memory:host-{next(_names)}"
+    async with (
+        graftwire.serve({"Service": service}, url, auth=graftwire.Anonymous(), **options) as gateway,
+        graftwire.connect(gateway.urls[0]) as client,
+    ):
+        yield client
+
+
+async def test_serve_without_a_choice_is_refused() -> None:
+    with pytest.raises(graftwire.SecurityChoiceMissing, match=r"add auth=graftwire\.Anonymous\(\)"):
+        async with graftwire.serve({"Service": Service()}, "memory:no-choice"):
+            pytest.fail("it must not start")
+    with pytest.raises(graftwire.ConnectError):
+        async with graftwire.connect("memory:no-choice"):
+            pass
+
+
+async def test_serve_without_an_address_is_refused() -> None:
+    with pytest.raises(graftwire.Error, match="at least one address"):
+        async with graftwire.serve({"Service": Service()}, auth=graftwire.Anonymous()):
+            pytest.fail("it must not start")
+
+
+async def test_nothing_is_left_half_started() -> None:
+    with pytest.raises(graftwire.Error):
+        async with graftwire.serve(
+            {"Service": Service()}, "memory:half-started", "nonsense:1", auth=graftwire.Anonymous()
+        ):
+            pytest.fail("it must not start")
+    with pytest.raises(graftwire.ConnectError):
+        async with graftwire.connect("memory:half-started"):
+            pass
+
+
+async def test_a_credential_never_falls_back_to_anonymous(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused before a byte of the arguments is decoded, and before the target is looked up (CALL-11)."""
+    service = Service()
+    decoded: list[object] = []
+    real = values.decode_arguments
+
+    def counting(*args: Any, **kwargs: Any) -> Any:
+        decoded.append(args)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(values, "decode_arguments", counting)
+    async with connected(service) as client:
+        options = CallOptions(credential=("bearer", b"token"))
+        for target in ("Service.echo", "Service.nothing"):
+            with pytest.raises(graftwire.Unauthenticated) as caught:
+                await client.call_with(options, target, (1,), {})
+            assert not caught.value.ran
+        assert (decoded, service.ran) == ([], 0)
+        assert await client.call("Service.echo", 1) == 1
+        assert (len(decoded), service.ran) == (1, 1)
+
+
+async def test_where_a_handler_runs() -> None:
+    async with connected(Service()) as client:
+        assert await client.call("Service.in_main_thread") is False
+        assert await client.call("Service.inline", 1) is True
+
+
+async def test_threads_are_bounded() -> None:
+    service = Service()
+    async with connected(service, threads=2) as client:
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(client.call, "Service.block")
+            with trio.fail_after(5):
+                while service.blocking < 2:
+                    await trio.sleep(0.001)
+            with trio.move_on_after(0.1) as scope:
+                await client.call("Service.in_main_thread")
+            assert scope.cancelled_caught  # both threads are taken
+            assert await client.call("Service.echo", 1) == 1  # and nothing else is held up
+            service.release.set()
+
+
+async def test_a_thread_that_was_cancelled_keeps_its_slot_until_it_ends() -> None:
+    service = Service()
+    async with connected(service) as client:
+        with trio.move_on_after(0.05):
+            await client.call("Service.block")
+        session = client._connection.session
+        assert session.calls_in_flight == (1, 0)
+        service.release.set()
+        with trio.fail_after(5):
+            while session.calls_in_flight != (0, 0):
+                await trio.sleep(0.005)
+
+
+async def test_streams_of_every_making() -> None:
+    async with connected(Service()) as client:
+        for target in ("Service.numbers", "Service.given_stream"):
+            async with client.stream(target, 4) as items:
+                assert [item async for item in items] == [0, 1, 2, 3]
+
+
+async def test_a_stream_that_fails_after_an_item(caplog: pytest.LogCaptureFixture) -> None:
+    async with connected(Service()) as client:
+        for target in ("Service.failing_numbers", "Service.unencodable_items"):
+            got: list[int] = []
+            with caplog.at_level(logging.CRITICAL, "graftwire"), pytest.raises(graftwire.InternalError):
+                async with client.stream(target) as items:
+                    async for item in items:
+                        got.append(item)
+            assert got == [1]
+
+
+@pytest.mark.parametrize("target", ["Service.inline_failing", "Service.unencodable"])
+async def test_what_is_not_declared_stays_here(target: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with connected(Service()) as client:
+        with pytest.raises(graftwire.InternalError) as caught:
+            await client.call(target)
+        assert "secret" not in str(caught.value)
+        assert f"incident {caught.value.incident}: {target} failed" in caplog.text
+
+
+async def test_a_wrong_shape() -> None:
+    async with connected(Service()) as client:
+        with pytest.raises(graftwire.BadArguments) as caught:
+            await client.call("Service.numbers", 1)
+        assert caught.value.path == "shape"
+
+
+async def test_an_item_of_the_wrong_type() -> None:
+    async with connected(Service()) as client, client.upload("Service.total") as upload:
+        await upload.send(1)
+        await upload.send("two")
+        with pytest.raises(graftwire.BadArguments) as caught:
+            await upload.result()
+        assert caught.value.path == "items[1]"
+
+
+async def test_a_handler_that_ends_early() -> None:
+    async with connected(Service()) as client:
+        for _ in range(3):
+            async with client.upload("Service.first") as upload:
+                with trio.fail_after(5):
+                    for number in range(7, 2_000):
+                        await upload.send(number)
+                    assert await upload.result() == 7
+
+
+async def test_arguments_that_do_not_fit() -> None:
+    service = Service()
+    async with connected(service) as client:
+        with pytest.raises(graftwire.BadArguments) as caught:
+            await client.call("Service.echo", "one")
+        assert caught.value.path == "arguments[0]"
+        assert str(caught.value) == "bad arguments at arguments[0]"
+        assert service.ran == 0
+
+
+async def test_a_proof_is_refused_where_nobody_can_check_it() -> None:
+    async with connected(Service()) as client:
+        with pytest.raises(graftwire.Unauthenticated):
+            await client._connection.session.authenticate("bearer", b"token")

@@ -1,0 +1,199 @@
+"""What of an object becomes callable, and how plain values become arguments."""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from graftwire.gateway.interface import InterfaceError, Method, methods_of, nonblocking, raises
+from graftwire.protocol import frames
+from graftwire.protocol.errors import BadArguments
+
+
+class Base:
+    def inherited(self) -> None: ...
+
+
+class Sample(Base):
+    """Has one of everything."""
+
+    class Inner:
+        """A class is no method."""
+
+    constant = 7
+
+    def __init__(self) -> None:
+        self.attribute = lambda: None  # not of the class, so not of its interface
+
+    def plain(self, a: int, b: str = "x") -> int:
+        return a
+
+    async def waiting(self, a: int) -> None: ...
+
+    @nonblocking
+    def quick(self) -> None: ...
+
+    @staticmethod
+    def static(a: int) -> int:
+        return a
+
+    @classmethod
+    def of_class(cls) -> str:
+        return cls.__name__
+
+    async def stream(self) -> AsyncIterator[int]:
+        yield 1
+
+    def sync_stream(self) -> Iterator[int]:
+        yield 1
+
+    async def takes(self, items: AsyncIterator[int]) -> int:
+        return 0
+
+    async def both(self, items: AsyncIterable[int]) -> AsyncIterator[int]:
+        yield 1
+
+    def _hidden(self) -> None: ...
+
+    @property
+    def value(self) -> int:
+        return 1
+
+
+def test_public_methods_and_nothing_else() -> None:
+    methods = methods_of(Sample(), "Sample")
+    assert sorted(methods) == [
+        f"Sample.{name}"
+        for name in (
+            "both",
+            "inherited",
+            "of_class",
+            "plain",
+            "quick",
+            "static",
+            "stream",
+            "sync_stream",
+            "takes",
+            "waiting",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "shape"),
+    [
+        ("plain", "thread", frames.UNARY),
+        ("waiting", "task", frames.UNARY),
+        ("quick", "inline", frames.UNARY),
+        ("stream", "task", frames.SERVER_STREAM),
+        ("sync_stream", "thread", frames.SERVER_STREAM),
+        ("takes", "task", frames.CLIENT_STREAM),
+        ("both", "task", frames.BOTH_STREAMS),
+    ],
+)
+def test_how_a_method_runs(name: str, how: str, shape: int) -> None:
+    method = methods_of(Sample(), "Sample")[f"Sample.{name}"]
+    assert (method.how, method.shape) == (how, shape)
+
+
+def test_the_function_stays_the_one_that_was_written() -> None:
+    sample = Sample()
+    methods = methods_of(sample, "Sample")
+    assert methods["Sample.plain"].function.__func__ is Sample.plain  # type: ignore[attr-defined]
+    assert methods["Sample.plain"].function.__self__ is sample  # type: ignore[attr-defined]
+
+
+def test_nothing_public() -> None:
+    with pytest.raises(InterfaceError, match=r"^Empty has no public method, so there is nothing to call$"):
+        methods_of(object(), "Empty")
+
+
+def test_a_type_that_cannot_cross() -> None:
+    class Odd:
+        def method(self, sock: re_pattern) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+    with pytest.raises(InterfaceError, match=r"^an annotation of Odd\.method can't be resolved"):
+        methods_of(Odd(), "Odd")
+
+
+def test_two_streams() -> None:
+    async def two(a: AsyncIterator[int], b: AsyncIterator[int]) -> None: ...
+
+    with pytest.raises(InterfaceError, match="takes two streams"):
+        Method("two", two)
+
+
+def test_only_a_plain_def_is_nonblocking() -> None:
+    with pytest.raises(TypeError, match="only a plain def"):
+
+        @nonblocking
+        async def wrong() -> None: ...
+
+
+def test_raises_keeps_the_names() -> None:
+    @raises(KeyError, ValueError)
+    def method() -> None: ...
+
+    assert Method("method", method).raises == {"KeyError": KeyError, "ValueError": ValueError}
+
+
+# --- binding ---------------------------------------------------------------------------------------------------------
+
+
+def positional_only(a: int, /, b: int = 2) -> None: ...
+
+
+def keyword_only(*, a: int, b: int = 2) -> None: ...
+
+
+def any_number(a: int, *rest: int, **named: str) -> None: ...
+
+
+def plain(a: int, b: str = "x", c: decimal.Decimal | None = None) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "positional", "named", "expected"),
+    [
+        (plain, [1], {}, ([1], {})),
+        (plain, [1, "y"], {}, ([1, "y"], {})),
+        (plain, [1], {"c": decimal.Decimal("1.50")}, ([1], {"c": decimal.Decimal("1.50")})),
+        (plain, [], {"b": "y", "a": 1}, ([], {"a": 1, "b": "y"})),
+        (positional_only, [1], {"b": 3}, ([1], {"b": 3})),
+        (keyword_only, [], {"a": 1}, ([], {"a": 1})),
+        (any_number, [1, 2, 3], {"x": "y"}, ([1, 2, 3], {"x": "y"})),
+        (any_number, [1], {}, ([1], {})),
+    ],
+)
+def test_arguments_that_fit(
+    function: Any, positional: list[object], named: dict[str, object], expected: Any
+) -> None:
+    assert Method("m", function).bind(positional, named) == expected
+
+
+@pytest.mark.parametrize(
+    ("function", "positional", "named", "path"),
+    [
+        (plain, [], {}, "a"),
+        (plain, ["1"], {}, "arguments[0]"),
+        (plain, [1, 2], {}, "arguments[1]"),
+        (plain, [1, "y", None, 4], {}, "arguments[3]"),
+        (plain, [1], {"z": 1}, "z"),
+        (plain, [1], {"a": 1}, "a"),
+        (plain, [1], {"c": 1.5}, "c"),
+        (positional_only, [], {"a": 1}, "a"),
+        (keyword_only, [1], {}, "a"),
+        (any_number, [1, 2, "3"], {}, "arguments[2]"),
+        (any_number, [1], {"x": 1}, "x"),
+    ],
+)
+def test_arguments_that_do_not_fit(
+    function: Any, positional: list[object], named: dict[str, object], path: str
+) -> None:
+    with pytest.raises(BadArguments) as caught:
+        Method("m", function).bind(positional, named)
+    assert caught.value.path == path
+    assert not caught.value.ran

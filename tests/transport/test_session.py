@@ -1,0 +1,800 @@
+"""A session against a peer that is made of the bare core: what it writes, what it waits for, how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+
+import pytest
+import trio
+import trio.testing
+
+from graftwire.protocol import errors, frames, values
+from graftwire.protocol.connection import Role
+from graftwire.protocol.errors import ErrorCode
+from graftwire.protocol.limits import LARGEST_INTEGER, Limits
+from graftwire.transport.context import current_call, outgoing_context
+from graftwire.transport.incoming import IncomingCall
+from graftwire.transport.serving import MOST_PARKED
+from graftwire.transport.session import Session, Timing
+
+from .peer import Peer, session_and_peer
+
+NOTHING = values.encode_arguments((), {})
+NULL = values.encode(None)
+
+
+class Answers:
+    """A receiver that runs `handler` for each call."""
+
+    def __init__(self, handler: Callable[[IncomingCall], Awaitable[bytes]]) -> None:
+        self._handler = handler
+        self.verdicts: list[bytes | Exception | None] = []
+
+    def answer(self, call: IncomingCall) -> bytes | None:
+        return NULL if call.target == "Inline" else None
+
+    async def handle(self, call: IncomingCall) -> bytes:
+        return await self._handler(call)
+
+    def failure(self, call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes | None]:
+        if isinstance(error, errors.CallError):
+            return error.code, None
+        return ErrorCode.INTERNAL, values.encode(bytes(8))
+
+    async def authenticate(self, session: Session, scheme: str, proof: bytes) -> bytes | None:
+        verdict = self.verdicts.pop(0)
+        if isinstance(verdict, Exception):
+            raise verdict
+        return verdict
+
+
+async def hang(call: IncomingCall) -> bytes:
+    await trio.sleep_forever()
+    raise AssertionError
+
+
+async def say_null(call: IncomingCall) -> bytes:
+    return NULL
+
+
+# --- opening and ending ----------------------------------------------------------------------------------------------
+
+
+async def test_a_silent_peer_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
+    async with session_and_peer(opened=False, timing=Timing(opening=3)) as (session, peer):
+        start = trio.current_time()
+        await session.wait_ended()
+        assert 3 <= trio.current_time() - start < 5
+        assert isinstance(session.ending, errors.Unavailable)
+        assert str(session.ending) == "the other side did not say HELLO within 3 s"
+
+
+async def test_what_breaks_the_protocol_gets_the_reason_and_the_end() -> None:
+    async with session_and_peer() as (session, peer):
+        await peer.link.send(b"\x00\x00\x00\x02\x81\x3f")
+        await peer.wait_for_end()
+        assert peer.of(frames.Goaway) == [frames.Goaway(0, ErrorCode.PROTOCOL)]
+        await peer.link.aclose()
+        await session.wait_ended()
+        assert isinstance(session.ending, errors.SessionError)
+
+
+async def test_what_is_no_graftwire_peer_is_named_so() -> None:
+    async with session_and_peer(Role.INITIATOR, opened=False) as (session, peer):
+        await peer.link.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        with pytest.raises(errors.SessionError, match="what answered does not speak Graftwire"):
+            await session.wait_opened()
+
+
+async def test_a_peer_of_another_version() -> None:
+    async with session_and_peer(opened=False) as (session, peer):
+        await peer.link.send(
+            bytes.fromhex("00000006830081182ba0")
+        )  # version 43, and limits that nobody reads
+        await peer.wait_for_end()
+        assert peer.of(frames.Goaway) == [frames.Goaway(0, ErrorCode.VERSION)]
+        await peer.link.aclose()
+        await session.wait_ended()
+        assert isinstance(session.ending, errors.VersionMismatch)
+
+
+async def test_an_end_inside_a_frame_is_an_error() -> None:
+    async with session_and_peer() as (session, peer):
+        await peer.link.send(b"\x00\x00")
+        await peer.link.send_eof()
+        await session.wait_ended()
+        assert "FRAME-8" in str(session.ending)
+
+
+async def test_close_says_goaway_and_ends() -> None:
+    async with session_and_peer() as (session, peer):
+        session.close()
+        await peer.wait_for_end()
+        assert peer.of(frames.Goaway) == [frames.Goaway(0, ErrorCode.NONE)]
+        await peer.link.aclose()
+        await session.wait_ended()
+        with pytest.raises(errors.Unavailable) as caught:
+            await session.request("Late", NOTHING)
+        assert not caught.value.ran
+
+
+async def test_the_farewell_is_bounded(autojump_clock: trio.testing.MockClock) -> None:
+    async with session_and_peer(timing=Timing(farewell=1)) as (session, peer):
+        start = trio.current_time()
+        session.close()
+        await session.wait_ended()  # though the peer never closes its end
+        assert trio.current_time() - start < 3
+
+
+async def test_a_session_that_is_cancelled_tells_the_peer() -> None:
+    async with session_and_peer(receiver=Answers(hang)) as (session, peer):
+        peer.conn.call(0, "Hang", NOTHING)
+        await peer.write()
+        await trio.testing.wait_all_tasks_blocked()
+        assert session._nursery is not None
+        session._nursery.cancel_scope.cancel()
+        await peer.wait_for_end()
+        assert peer.of(frames.Goaway) == [frames.Goaway(1, ErrorCode.NONE)]
+        assert peer.of(frames.Error) == []  # the end of the session says it, not an error of the call
+
+
+async def test_a_peer_that_leaves_with_an_error() -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+        async with trio.open_nursery() as nursery:
+            failures: list[errors.CallError] = []
+
+            async def call() -> None:
+                try:
+                    await session.request("Any", NOTHING)
+                except errors.CallError as error:
+                    failures.append(error)
+
+            nursery.start_soon(call)
+            await peer.wait_for(frames.Call)
+            nursery.start_soon(call)
+            await peer.wait_for(frames.Call, 2)
+            await peer.link.send(frames.encode(frames.Goaway(1, ErrorCode.OVERLOADED)))
+        assert [type(failure) for failure in failures] == [errors.Unavailable] * 2
+        assert sorted(failure.ran for failure in failures) == [False, True]  # above the last id nothing ran
+
+
+# --- signs of life ---------------------------------------------------------------------------------------------------
+
+
+async def test_pings_at_a_third_of_the_peers_idle_time(autojump_clock: trio.testing.MockClock) -> None:
+    async with session_and_peer(peer_limits=Limits(idle_time=9_000)) as (session, peer):
+        start = trio.current_time()
+        while trio.current_time() - start < 30:
+            with trio.move_on_after(1):
+                await peer.read()
+        assert peer.conn._peer_ping in (9, 10, 11)
+
+
+async def test_ends_after_its_own_idle_time(autojump_clock: trio.testing.MockClock) -> None:
+    async with session_and_peer(limits=Limits(idle_time=5_000)) as (session, peer):
+        start = trio.current_time()
+        await session.wait_ended()
+        assert 5 <= trio.current_time() - start < 8
+        assert str(session.ending) == "nothing came from the other side for 5 s"
+
+
+async def test_a_frame_that_trickles_in_is_refused(autojump_clock: trio.testing.MockClock) -> None:
+    async with session_and_peer(timing=Timing(slow=2, rate=100)) as (session, peer):
+        await peer.link.send(b"\x00\x00\x80\x00")
+        with pytest.raises(errors.LinkError):
+            for _ in range(100):
+                await peer.link.send(b"\x83")
+                await trio.sleep(0.1)
+        await session.wait_ended()
+        assert "KEEP-4" in str(session.ending)
+
+
+async def test_a_frame_that_comes_fast_enough_may_take_long(autojump_clock: trio.testing.MockClock) -> None:
+    body = bytes(30_000)
+    async with session_and_peer(receiver=Answers(say_null), timing=Timing(slow=2, rate=100)) as (
+        session,
+        peer,
+    ):
+        frame = frames.encode_call(1, 0, "Any", None, None, body)
+        peer.conn.call(0, "Any", body)
+        peer.conn.take()
+        for start in range(0, len(frame), 500):
+            await peer.link.send(frame[start : start + 500])
+            await trio.sleep(0.2)
+        await peer.wait_for(frames.Result)
+
+
+async def test_a_peer_that_reads_nothing_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
+    async def much(call: IncomingCall) -> bytes:
+        return values.encode(bytes(1_000_000))
+
+    timing = Timing(stalled=20)
+    async with session_and_peer(receiver=Answers(much), timing=timing) as (session, peer):
+        for _ in range(10):
+            peer.conn.call(0, "Much", NOTHING)
+        await peer.write()
+        with trio.fail_after(100):
+            await session.wait_ended()
+        assert str(session.ending) == "the other side read nothing for 20 s"
+
+
+async def test_ping_gives_the_round_trip() -> None:
+    async with session_and_peer() as (session, peer):
+        async with trio.open_nursery() as nursery:
+
+            async def both() -> None:
+                first, second = [0.0], [0.0]
+                async with trio.open_nursery() as inner:
+
+                    async def one(into: list[float]) -> None:
+                        into[0] = await session.ping()
+
+                    inner.start_soon(one, first)
+                    inner.start_soon(one, second)
+                assert 0 <= first[0] < 5
+                assert 0 <= second[0] < 5
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(both)
+            while True:
+                await peer.read()
+
+
+# --- calls of this side ----------------------------------------------------------------------------------------------
+
+
+async def call_many(session: Session, count: int, body: bytes = NOTHING) -> None:
+    async with trio.open_nursery() as nursery:
+        for _ in range(count):
+            nursery.start_soon(session.request, "Any", body)
+
+
+async def answer_everything(peer: Peer) -> None:
+    """Answer each call, in order, for ever."""
+    answered = 0
+    while True:
+        calls = peer.of(frames.Call)
+        for call in calls[answered:]:
+            peer.conn.result(call.id, NULL)
+        answered = len(calls)
+        await peer.write()
+        await peer.read()
+
+
+async def test_callers_wait_while_the_peer_takes_no_more_calls() -> None:
+    limits = Limits(calls_in_flight=16)
+    async with session_and_peer(Role.INITIATOR, peer_limits=limits) as (session, peer):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call_many, session, 20)
+            await peer.wait_for(frames.Call, 16)
+            await trio.testing.wait_all_tasks_blocked()
+            assert len(peer.of(frames.Call)) == 16
+            peer.conn.result(1, NULL)
+            await peer.write()
+            await peer.wait_for(frames.Call, 17)
+            await trio.testing.wait_all_tasks_blocked()
+            assert len(peer.of(frames.Call)) == 17
+            nursery.cancel_scope.cancel()
+
+
+async def test_callers_wait_while_bodies_are_unfinished() -> None:
+    limits = Limits(largest_frame=65_536, unfinished_body_bytes=100_000)
+    async with session_and_peer(Role.INITIATOR, peer_limits=limits) as (session, peer):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call_many, session, 3, bytes(40_000))
+            await peer.wait_for(frames.Call, 2)
+            await trio.testing.wait_all_tasks_blocked()
+            assert len(peer.of(frames.Call)) == 2
+            peer.conn.result(1, NULL)
+            await peer.write()
+            await peer.wait_for(frames.Call, 3)
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_waiting_caller_that_is_cancelled_passes_its_turn_on() -> None:
+    limits = Limits(calls_in_flight=16)
+    async with session_and_peer(Role.INITIATOR, peer_limits=limits) as (session, peer):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call_many, session, 16)
+            await peer.wait_for(frames.Call, 16)
+            cancelled = trio.CancelScope()
+
+            async def impatient() -> None:
+                with cancelled:
+                    await session.request("Impatient", NOTHING)
+
+            nursery.start_soon(impatient)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(session.request, "Patient", NOTHING)
+            await trio.testing.wait_all_tasks_blocked()
+            peer.conn.result(1, NULL)
+            await peer.write()
+            cancelled.cancel()
+            calls = await peer.wait_for(frames.Call, 17)
+            assert calls[16].target == "Patient"
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_call_above_what_the_peer_takes_is_refused_here() -> None:
+    async with session_and_peer(Role.INITIATOR, peer_limits=Limits(largest_frame=65_536)) as (session, peer):
+        with pytest.raises(errors.TooLarge, match="send it as a stream"):
+            await session.request("Any", bytes(70_000))
+        async with trio.open_nursery() as nursery:  # the session goes on
+            nursery.start_soon(answer_everything, peer)
+            assert await session.request("Any", NOTHING) == NULL
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_cancelled_call_is_cancelled_there_and_its_late_result_dropped() -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+        async with trio.open_nursery() as nursery:
+            scope = trio.CancelScope()
+
+            async def call() -> None:
+                with scope:
+                    await session.request("Any", NOTHING)
+
+            nursery.start_soon(call)
+            await peer.wait_for(frames.Call)
+            scope.cancel()
+            await peer.wait_for(frames.Cancel)
+            assert session.calls_in_flight == (1, 0)  # its slot is taken until the peer has ended it
+            peer.conn.result(1, NULL)
+            await peer.write()
+            await trio.testing.wait_all_tasks_blocked()
+            assert session.calls_in_flight == (0, 0)
+
+
+async def test_a_hundred_small_calls_cost_a_few_sends() -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+        sends = 0
+        link = session._link
+        real = link.send_nowait
+
+        def counting(data: bytes | bytearray | memoryview) -> int:
+            nonlocal sends
+            sends += 1
+            return real(data)
+
+        link.send_nowait = counting  # type: ignore[method-assign]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call_many, session, 100)
+            await peer.wait_for(frames.Call, 100)
+            nursery.cancel_scope.cancel()
+        assert sends < 12
+
+
+async def test_the_deadline_travels() -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+        async with trio.open_nursery() as nursery:
+
+            async def call() -> None:
+                with trio.move_on_after(2):
+                    await session.request("Any", NOTHING)
+
+            nursery.start_soon(call)
+            (call_frame,) = await peer.wait_for(frames.Call)
+            assert 1_000 < call_frame.context.remaining <= 2_000
+            nursery.cancel_scope.cancel()
+
+
+async def test_no_call_is_made_when_the_time_is_up() -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+        with trio.move_on_after(0) as scope:
+            await session.request("Any", NOTHING)
+        assert scope.cancelled_caught
+        with trio.CancelScope() as cancelled:
+            cancelled.cancel()
+            await session.request("Any", NOTHING)
+        assert session.calls_in_flight == (0, 0)
+
+
+# --- calls of the other side -----------------------------------------------------------------------------------------
+
+
+async def test_without_a_receiver_nothing_is_known() -> None:
+    async with session_and_peer() as (session, peer):
+        peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        (error,) = await peer.wait_for(frames.Error)
+        assert error.code is ErrorCode.UNKNOWN_TARGET
+
+
+async def test_a_deadline_ends_the_handler(autojump_clock: trio.testing.MockClock) -> None:
+    async with session_and_peer(receiver=Answers(hang)) as (session, peer):
+        start = trio.current_time()
+        peer.conn.call(0, "Later", NOTHING, frames.Context(3_000))
+        peer.conn.call(0, "Sooner", NOTHING, frames.Context(1_000))
+        await peer.write()
+        first, second = await peer.wait_for(frames.Error, 2)
+        assert (first.id, second.id) == (3, 1)
+        assert first.code is second.code is ErrorCode.DEADLINE_EXCEEDED
+        assert 3 <= trio.current_time() - start < 4
+
+
+async def test_thousands_of_deadlines_that_were_met_leave_nothing() -> None:
+    async with session_and_peer(receiver=Answers(say_null)) as (session, peer):
+        for _ in range(30):
+            for _ in range(100):
+                peer.conn.call(0, "Any", NOTHING, frames.Context(60_000))
+            await peer.write()
+            while peer.conn.calls_out:
+                await peer.read()
+        assert not session._timers._live
+        assert len(session._timers._heap) < 1_000
+
+
+async def test_context_reaches_nested_calls(autojump_clock: trio.testing.MockClock) -> None:
+    seen: list[frames.Context | None] = []
+    trace = (bytes(range(1, 17)), bytes(range(1, 9)), 1)
+
+    async def look(call: IncomingCall) -> bytes:
+        seen.append(outgoing_context())
+        assert current_call.get() is call
+        return NULL
+
+    async with session_and_peer(receiver=Answers(look)) as (session, peer):
+        peer.conn.call(0, "Any", NOTHING, frames.Context(5_000, trace))
+        peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        await peer.wait_for(frames.Result, 2)
+        assert frames.Context(5_000, trace) in seen
+        assert None in seen
+    assert current_call.get() is None
+
+
+async def test_each_call_has_context_variables_of_its_own() -> None:
+    variable: ContextVar[int] = ContextVar("variable", default=0)
+    seen: list[int] = []
+
+    async def count(call: IncomingCall) -> bytes:
+        seen.append(variable.get())
+        variable.set(variable.get() + 1)
+        await trio.lowlevel.checkpoint()
+        assert variable.get() == 1
+        return NULL
+
+    async with session_and_peer(receiver=Answers(count)) as (session, peer):
+        for _ in range(5):  # one after the other, so that the same parked worker serves them
+            peer.conn.call(0, "Any", NOTHING)
+            await peer.write()
+            await peer.wait_for(frames.Result, len(seen) + 1)
+    assert seen == [0] * 5
+
+
+async def test_a_worker_serves_the_next_call_after_a_cancelled_one() -> None:
+    async def wait(call: IncomingCall) -> bytes:
+        return await hang(call) if call.target == "Hang" else NULL
+
+    async with session_and_peer(receiver=Answers(wait)) as (session, peer):
+        for round_number in range(3):
+            id = peer.conn.call(0, "Hang", NOTHING)
+            await peer.write()
+            await trio.testing.wait_all_tasks_blocked()
+            peer.conn.cancel(id)
+            peer.conn.call(0, "Quick", NOTHING)
+            await peer.write()
+            await peer.wait_for(frames.Error, round_number + 1)
+            await peer.wait_for(frames.Result, round_number + 1)
+        assert {error.code for error in peer.of(frames.Error)} == {ErrorCode.CANCELLED}
+
+
+async def test_a_call_cancelled_in_the_same_read_as_it_came() -> None:
+    async with session_and_peer(receiver=Answers(hang)) as (session, peer):
+        peer.conn.cancel(peer.conn.call(0, "Any", NOTHING))
+        await peer.write()
+        (error,) = await peer.wait_for(frames.Error)
+        assert error.code is ErrorCode.CANCELLED
+
+
+async def test_a_group_of_a_handler_is_one_failure() -> None:
+    async def fail(call: IncomingCall) -> bytes:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            raise ValueError
+
+    async with session_and_peer(receiver=Answers(fail)) as (session, peer):
+        peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        (error,) = await peer.wait_for(frames.Error)
+        assert error.code is ErrorCode.INTERNAL
+
+
+async def test_results_that_nobody_reads_stay_bounded() -> None:
+    """A peer that calls and calls but never reads: what waits for it here is bounded by the calls in flight."""
+    done = 0
+
+    async def big(call: IncomingCall) -> bytes:
+        nonlocal done
+        done += 1
+        return values.encode(bytes(100_000))
+
+    async with session_and_peer(receiver=Answers(big), limits=Limits(calls_in_flight=100)) as (session, peer):
+        for _ in range(100):
+            peer.conn.call(0, "Big", NOTHING)
+        await peer.write()
+        await trio.testing.wait_all_tasks_blocked()
+        assert session._conn.queued < 2_000_000  # of the ten million that were asked for
+        while len(peer.of(frames.Result)) < 100:
+            await peer.read()
+        assert done == 100
+
+
+async def test_a_result_above_what_the_peer_takes() -> None:
+    async def big(call: IncomingCall) -> bytes:
+        return values.encode(bytes(100_000))
+
+    async with session_and_peer(receiver=Answers(big), peer_limits=Limits(largest_frame=65_536)) as (
+        session,
+        peer,
+    ):
+        peer.conn.call(0, "Big", NOTHING)
+        await peer.write()
+        (error,) = await peer.wait_for(frames.Error)
+        assert error.code is ErrorCode.TOO_LARGE
+
+
+async def test_many_parked_workers_are_not_kept() -> None:
+    release = trio.Event()
+
+    async def wait(call: IncomingCall) -> bytes:
+        await release.wait()
+        return NULL
+
+    async with session_and_peer(receiver=Answers(wait)) as (session, peer):
+        for _ in range(MOST_PARKED + 50):
+            peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        await trio.testing.wait_all_tasks_blocked()
+        release.set()
+        await peer.wait_for(frames.Result, MOST_PARKED + 50)
+        assert len(session._serving._parked) == MOST_PARKED
+
+
+# --- streams ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_server_stream_waits_for_credit() -> None:
+    sent = 0
+
+    async def stream(call: IncomingCall) -> bytes:
+        nonlocal sent
+        for _ in range(100):
+            await call.send(bytes(20_000))
+            sent += 1
+        return NULL
+
+    limits = Limits(stream_credit=65_536)
+    async with session_and_peer(receiver=Answers(stream), peer_limits=limits) as (session, peer):
+        id = peer.conn.call(1, "Stream", NOTHING)
+        await peer.write()
+        await peer.wait_for(frames.Item, 4)
+        await trio.testing.wait_all_tasks_blocked()
+        assert sent == 4  # three fit, and one more while the balance was above zero
+        taken = 0
+        while not peer.of(frames.Result):
+            items = peer.of(frames.Item)
+            for item in items[taken:]:
+                peer.conn.consume(id, len(item.body))
+            taken = len(items)
+            await peer.write()
+            await peer.read()
+        assert len(peer.of(frames.Item)) == 100
+
+
+async def test_a_client_stream_that_nobody_takes_stops_the_sender() -> None:
+    async with session_and_peer(receiver=Answers(hang), limits=Limits(stream_credit=65_536)) as (
+        session,
+        peer,
+    ):
+        id = peer.conn.call(2, "Any", NOTHING)
+        await peer.write()
+        count = 0
+        while peer.conn.may_send_item(id):
+            peer.conn.item(id, bytes(10_000))
+            count += 1
+        assert count == 7
+        await peer.write()
+        with trio.move_on_after(0.05):
+            await peer.read()
+        assert not peer.conn.may_send_item(id)
+        peer.conn.cancel(id)
+        await peer.write()
+        await peer.wait_for(frames.Error)
+
+
+async def test_an_early_end_stops_the_sender_of_a_client_stream() -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+
+        async def serve() -> None:
+            await peer.wait_for(frames.Call)
+            peer.conn.result(1, NULL)
+            await peer.write()
+            await peer.wait_for(frames.End)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve)
+            async with session.open(2, "Any", NOTHING) as call:
+                with trio.fail_after(5):
+                    while not call.over:
+                        await call.send(bytes(1_000))
+                        await trio.lowlevel.checkpoint()
+                assert await call.result() == NULL
+        with trio.fail_after(5):
+            while session.calls_in_flight != (0, 0):
+                await trio.lowlevel.checkpoint()
+
+
+async def test_items_that_were_not_taken_give_their_credit_back() -> None:
+    async with session_and_peer(Role.INITIATOR, limits=Limits(session_credit=262_144)) as (session, peer):
+        for _ in range(10):  # together far more than the session's credit
+            async with session.open(1, "Any", NOTHING) as call:
+                with trio.fail_after(5):
+                    while peer.conn.calls_in == 0:
+                        await peer.read()
+                    count = 0
+                    while count < 3:
+                        while not peer.conn.may_send_item(call.id):
+                            await peer.read()
+                        peer.conn.item(call.id, bytes(50_000))
+                        await peer.write()
+                        count += 1
+                await trio.testing.wait_all_tasks_blocked()
+            await peer.wait_for(frames.Cancel, len(peer.of(frames.Cancel)) + 1)
+            peer.conn.error(call.id, ErrorCode.CANCELLED)
+            await peer.write()
+
+
+# --- leaving ---------------------------------------------------------------------------------------------------------
+
+
+async def test_drain_says_so_twice_and_lets_calls_end() -> None:
+    release = trio.Event()
+
+    async def wait(call: IncomingCall) -> bytes:
+        await release.wait()
+        return NULL
+
+    async with session_and_peer(receiver=Answers(wait)) as (session, peer):
+        peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        await trio.testing.wait_all_tasks_blocked()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.drain, 10)
+            await peer.wait_for(frames.Goaway, 2)
+            assert [goaway.last for goaway in peer.of(frames.Goaway)] == [LARGEST_INTEGER, 1]
+            release.set()
+            await peer.wait_for(frames.Result)
+            await peer.wait_for_end()
+            await peer.link.aclose()
+
+
+async def test_drain_keeps_to_its_bound(autojump_clock: trio.testing.MockClock) -> None:
+    async with session_and_peer(receiver=Answers(hang)) as (session, peer):
+        peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        start = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.drain, 3)
+            await peer.wait_for_end()
+            await peer.link.aclose()
+        assert 3 <= trio.current_time() - start < 6
+        assert peer.of(frames.Error) == []
+
+
+async def test_a_peer_that_drains_gets_no_new_calls() -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.request, "Any", NOTHING)
+            await peer.wait_for(frames.Call)
+            peer.conn.goaway()
+            await peer.write()
+            await trio.testing.wait_all_tasks_blocked()
+            assert not session.usable
+            with pytest.raises(errors.Unavailable) as caught:
+                await session.request("Late", NOTHING)
+            assert not caught.value.ran
+            peer.conn.result(1, NULL)  # the running one ends well
+            await peer.write()
+        await peer.wait_for_end()  # and with it the session
+        await peer.link.aclose()
+        await session.wait_ended()
+
+
+# --- who the other side is -------------------------------------------------------------------------------------------
+
+
+async def test_authentication_with_a_challenge() -> None:
+    receiver = Answers(say_null)
+    receiver.verdicts = [b"prove it", None]
+    async with session_and_peer(receiver=receiver) as (session, peer):
+        peer.conn.authenticate("test", b"first")
+        peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        (challenge,) = await peer.wait_for(frames.Challenge)
+        assert challenge.data == b"prove it"
+        assert not peer.of(frames.Result)  # the call waits for the outcome
+        peer.conn.authenticate("test", b"second")
+        await peer.write()
+        await peer.wait_for(frames.Accepted)
+        await peer.wait_for(frames.Result)
+
+
+async def test_a_refused_authentication_ends_the_session() -> None:
+    receiver = Answers(say_null)
+    receiver.verdicts = [errors.Unauthenticated()]
+    async with session_and_peer(receiver=receiver) as (session, peer):
+        peer.conn.authenticate("test", b"wrong")
+        peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        (goaway,) = await peer.wait_for(frames.Goaway)
+        assert goaway == frames.Goaway(0, ErrorCode.UNAUTHENTICATED)
+        await peer.wait_for_end()
+        assert not peer.of(frames.Result)
+
+
+async def test_nobody_judges_a_proof_without_a_receiver() -> None:
+    async with session_and_peer() as (session, peer):
+        peer.conn.authenticate("test", b"any")
+        await peer.write()
+        (goaway,) = await peer.wait_for(frames.Goaway)
+        assert goaway.code is ErrorCode.UNAUTHENTICATED
+
+
+async def test_proving_who_this_side_is() -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.authenticate, "test", b"first", lambda data: data[::-1])
+            await peer.wait_for(frames.Auth)
+            peer.conn.challenge(b"abc")
+            await peer.write()
+            _, second = await peer.wait_for(frames.Auth, 2)
+            assert second.proof == b"cba"
+            peer.conn.accept()
+            await peer.write()
+        with pytest.raises(errors.Unauthenticated):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(answer_refusing, peer)
+                try:
+                    await session.authenticate("test", b"again")
+                except errors.Unauthenticated as error:
+                    failed = error
+                nursery.cancel_scope.cancel()
+            raise failed
+
+
+async def answer_refusing(peer: Peer) -> None:
+    await peer.wait_for(frames.Auth, 3)
+    peer.conn.refuse()
+    await peer.write()
+
+
+async def test_inline_answers_need_no_task() -> None:
+    async with session_and_peer(receiver=Answers(hang)) as (session, peer):
+        peer.conn.call(0, "Inline", NOTHING)
+        await peer.write()
+        await peer.wait_for(frames.Result)
+        assert session._serving._parked == []
+
+
+async def test_a_group_in_which_a_cancellation_hides_a_failure() -> None:
+    async def fail_when_cancelled(call: IncomingCall) -> bytes:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise ValueError
+        raise AssertionError
+
+    async with session_and_peer(receiver=Answers(fail_when_cancelled)) as (session, peer):
+        id = peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        await trio.testing.wait_all_tasks_blocked()
+        peer.conn.cancel(id)
+        await peer.write()
+        (error,) = await peer.wait_for(frames.Error)
+        assert error.code in (ErrorCode.CANCELLED, ErrorCode.INTERNAL)
+        await trio.testing.wait_all_tasks_blocked()
+        assert session.usable

@@ -1,0 +1,1 @@
+"""Links that move bytes, and the sessions that run on them."""

@@ -1,0 +1,177 @@
+"""Objects and callables that stay where they are, and handles on those of the other side (clauses REF-1 to REF-6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from graftwire.protocol import values
+from graftwire.protocol.connection import Role
+from graftwire.protocol.errors import ValueRefused
+from graftwire.protocol.references import Exports, Imports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+
+    from .incoming import IncomingCall
+    from .session import Session
+
+_TAG: Final = b"\xd9\xa4\x07"  # the head of the tag that marks a reference in a body
+
+
+class ByReference:
+    """Marks an object that is not to be copied: the other side gets a handle and calls its public methods."""
+
+    __slots__ = ("target",)
+
+    def __init__(self, target: object) -> None:
+        self.target = target
+
+
+class Remote(values.Reference):
+    """A handle on an object or a callable of the other side.
+
+    `await handle(…)` calls a callable, `await handle.call("method", …)` a method of an object. A handle that came
+    with a call's arguments is released when that call ends, unless `keep` was called; others live until `release`,
+    or the end of the session. Usable as `with handle:`, which releases it.
+    """
+
+    __slots__ = ("_call", "_released", "session")
+
+    def __init__(self, session: Session, id: int, call: IncomingCall | None = None) -> None:
+        self.id = id
+        self.session = session
+        self._call = call
+        self._released = False
+
+    async def __call__(self, *args: object, **kwargs: object) -> Any:
+        """Call the callable that this stands for. Raises CallError."""
+        return await self.call("", *args, **kwargs)
+
+    async def call(self, method: str, /, *args: object, **kwargs: object) -> Any:
+        """Call a public method of the object that this stands for. Raises CallError."""
+        from .calls import call  # calls.py needs this module
+
+        return await call(self.session, (self.id, method), args, kwargs)
+
+    def keep(self) -> Remote:
+        """Let this handle outlive the call that it came with; `release` is then up to you. Returns itself."""
+        if self._call is not None:
+            self._call.kept = (self._call.kept or set()) | {self.id}
+        return self
+
+    def release(self) -> None:
+        """Tell the other side that this handle is no longer needed. Later uses of it are errors."""
+        if not self._released:
+            self._released = True
+            self.session.references.give_back(self.id)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def __repr__(self) -> str:
+        return f"<Remote {self.id}{' released' if self._released else ''}>"
+
+
+class References:
+    """Both tables of a session: what this side has given, and what it was given."""
+
+    def __init__(self, session: Session, role: Role) -> None:
+        self._session = session
+        self._exports = Exports(role)
+        self._imports = Imports(role)
+        self._given: list[int] | None = None
+
+    # --- given by this side ------------------------------------------------------------------------------------------
+
+    def give(self, value: object) -> int:
+        """The id under which `value` travels in the body that is being encoded. For `values.encode`.
+
+        Raises TypeError for what is neither a callable nor marked with ByReference: it can't be copied, and nobody
+        said that it may be called from afar.
+        """
+        if isinstance(value, Remote):
+            raise TypeError("a reference of the other side can't be passed on")
+        if not (isinstance(value, ByReference) or callable(value)) or isinstance(value, type):
+            raise TypeError("neither a value, nor a callable, nor marked with by_reference()")
+        id = self._exports.allocate(value)
+        if self._given is None:
+            self._given = []
+        self._given.append(id)
+        return id
+
+    def taken(self) -> list[int] | None:
+        """The ids given since the last time: those of the body that was just encoded."""
+        given, self._given = self._given, None
+        return given
+
+    def kill(self, ids: Iterable[int]) -> None:
+        """Clause REF-4: the call that carried these has failed, and never reached who would release them."""
+        self._exports.kill(ids)
+
+    def released(self, id: int) -> None:
+        """RELEASE came. Raises ProtocolViolation for an id that is not given now (REF-2)."""
+        self._exports.release(id)
+
+    def resolve(self, id: int) -> object:
+        """The object behind a reference that the other side calls; ByReference and callables as they were given.
+
+        Raises ProtocolViolation (REF-3), UnknownTarget if it was withdrawn.
+        """
+        return self._exports.get(id)
+
+    # --- given to this side ------------------------------------------------------------------------------------------
+
+    def arrived(self, id: int) -> Remote:
+        """A reference in a result, an item or an error. For `values.decode`."""
+        self._imports.received(id)
+        return Remote(self._session, id)
+
+    def arrived_with(self, call: IncomingCall) -> Callable[[int], Remote]:
+        """The same for the arguments and items of a call, at whose end they are released."""
+
+        def arrived(id: int) -> Remote:
+            self._imports.received(id)
+            if call.received is None:
+                call.received = []
+            call.received.append(id)
+            return Remote(self._session, id, call)
+
+        return arrived
+
+    def call_over(self, call: IncomingCall, failed: bool) -> None:
+        """A served call has ended: what came with it goes back, unless it was kept. ERROR itself kills it (REF-4)."""
+        if call.received is None:
+            return
+        for id in call.received:
+            if failed:
+                self._imports.forget(id)
+            elif call.kept is None or id not in call.kept:
+                self.give_back(id)
+
+    def give_back(self, id: int) -> None:
+        """Release a reference once, however often this is asked for."""
+        if self._imports.forget(id):
+            self._session.release(id)
+
+    def release_all_in(self, body: bytes) -> None:
+        """Clause REF-5: a result or an item that nobody reads may hold references; they go back at once."""
+        if _TAG not in body:
+            return
+        found: list[int] = []
+
+        def note(id: int) -> Remote:
+            found.append(id)
+            return Remote(self._session, id)
+
+        try:
+            values.decode(body, reference=note)
+        except ValueRefused:
+            return  # what can't be read holds nothing that could be used
+        for id in found:
+            self._session.release(id)
