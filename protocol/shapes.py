@@ -301,6 +301,10 @@ def _choice(kind: type, shapes: list[Shape]) -> Convert:
     if kind is dict and all(shape.tag for shape in shapes):
         return _by_tag(shapes)
     whole = [shape for shape in shapes if not shape.literal]
+    if len(whole) > 1 and kind is dict:
+        raise Unfit(
+            "a map could be any of several types of the union: records of one are msgspec.Structs with tags"
+        )
     if len(whole) > 1:
         raise Unfit(f"a {_WORDS.get(kind, kind.__name__)} could be any of several types of the union")
     ordered = [shape for shape in shapes if shape.literal] + whole

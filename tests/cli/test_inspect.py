@@ -68,7 +68,9 @@ def test_standard_input(shop: Path, as_hex: bool, arguments: list[str]) -> None:
 
 
 def test_frames_are_shown_as_they_come(shop: Path) -> None:
-    with subprocess.Popen(command(["inspect"]), cwd=shop, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command(["inspect"]), cwd=shop, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         for part, lines in ((HELLO + CALL[:3], 1), (CALL[3:] + RESULT, 2)):
@@ -124,7 +126,10 @@ def test_a_bad_frame_is_named_and_the_rest_is_shown(here: Here) -> None:
         "4  @56  6 bytes  breaks FRAME-5: a frame has the wrong number of elements",
         "4 frames, 62 bytes, credentials in them: 0",
     ]
-    assert done.sentence == "frame 2 at byte 41 breaks FRAME-5: a frame has the wrong number of elements (and 1 more)"
+    assert (
+        done.sentence
+        == "frame 2 at byte 41 breaks FRAME-5: a frame has the wrong number of elements (and 1 more)"
+    )
 
 
 def test_input_that_is_something_else(here: Here) -> None:
@@ -211,11 +216,11 @@ def every_frame() -> list[tuple[frames.Frame, str, dict[str, Any]]]:
         (frames.Accepted(), "[3 /ACCEPTED/]", {}),
         (
             frames.Call(3, 2, "a.b", context, ("token", SECRET), b"\x82\x80\xa0"),
-            "[5 /CALL/, 3 /id/, 2 /client stream/, \"a.b\" /target/, {1: 1500 /remaining ms/, 2: [h'"
+            '[5 /CALL/, 3 /id/, 2 /client stream/, "a.b" /target/, {1: 1500 /remaining ms/, 2: [h\''
             + "01" * 16
             + "', h'"
             + "02" * 8
-            + "', 1] /traceparent/, 3: \"a=b\" /tracestate/} /context/, [\"token\" /scheme/, h'...' /credential: "
+            + '\', 1] /traceparent/, 3: "a=b" /tracestate/} /context/, ["token" /scheme/, h\'...\' /credential: '
             "present, 14 bytes/], h'...' /body: 3 bytes/]",
             {
                 "id": 3,
@@ -254,7 +259,11 @@ def every_frame() -> list[tuple[frames.Frame, str, dict[str, Any]]]:
             {"id": 1, "code": "bad-arguments", "body": {"size": 2}},
         ),
         (frames.Cancel(1), "[8 /CANCEL/, 1 /id/]", {"id": 1}),
-        (frames.Item(2, b"\x01"), "[9 /ITEM/, 2 /id/, h'...' /body: 1 byte/]", {"id": 2, "body": {"size": 1}}),
+        (
+            frames.Item(2, b"\x01"),
+            "[9 /ITEM/, 2 /id/, h'...' /body: 1 byte/]",
+            {"id": 2, "body": {"size": 1}},
+        ),
         (frames.End(1), "[10 /END/, 1 /id/]", {"id": 1}),
         (frames.Credit(0, 5), "[11 /CREDIT/, 0 /session/, 5 /more bytes/]", {"id": 0, "more": 5}),
         (frames.Credit(1, 5), "[11 /CREDIT/, 1 /id/, 5 /more bytes/]", {"id": 1, "more": 5}),

@@ -48,7 +48,9 @@ limits = st.builds(
     st.integers(*RANGES[2]),
 )
 errors = st.sampled_from(list(ErrorCode)[1:]).flatmap(
-    lambda code: st.builds(frames.Error, ids, st.just(code), bodies if code in frames.WITH_BODY else st.none())
+    lambda code: st.builds(
+        frames.Error, ids, st.just(code), bodies if code in frames.WITH_BODY else st.none()
+    )
 )
 any_frame: st.SearchStrategy[frames.Frame] = st.one_of(
     st.builds(

@@ -74,7 +74,7 @@ def expected_clause(first: int, major: int) -> str | None:
         return "HEAD-5"
     if kind in (1, 6) or (kind == 7 and first != 0xF6):
         return "HEAD-6"
-    return "HEAD-1" if 28 <= low else "FRAME-6"
+    return "HEAD-1" if low >= 28 else "FRAME-6"
 
 
 @pytest.mark.parametrize("major", [0, head.BYTES, head.TEXT, head.ARRAY, head.MAP])

@@ -160,7 +160,13 @@ def test_control_frames_go_first(pair: Any) -> None:
     pair.b.goaway()
     assert pair.b.receive(frames.encode(frames.Ping(1))) == []
     found = kinds(pair.b)
-    assert found == [frames.Ping.kind, frames.Goaway.kind, frames.Pong.kind, frames.Call.kind, frames.Result.kind]
+    assert found == [
+        frames.Ping.kind,
+        frames.Goaway.kind,
+        frames.Pong.kind,
+        frames.Call.kind,
+        frames.Result.kind,
+    ]
 
 
 def test_take_gives_whole_frames_in_order_and_at_least_one(pair: Any) -> None:

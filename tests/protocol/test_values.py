@@ -79,7 +79,9 @@ def same(one: Any, other: Any) -> bool:
         case dict():
             return same(list(one), list(other)) and same([*one.values()], [*other.values()])
         case float():
-            return math.isnan(one) and math.isnan(other) or struct.pack(">d", one) == struct.pack(">d", other)
+            return (math.isnan(one) and math.isnan(other)) or struct.pack(">d", one) == struct.pack(
+                ">d", other
+            )
         case set() if any(type(element) is float for element in one):
             return sorted(map(repr, one)) == sorted(map(repr, other))
         case Decimal():
