@@ -115,12 +115,13 @@ class Reception:
 
     async def _tls(self, link: SocketLink, *, framed: bool, http: bool) -> tuple[TlsLink, bool]:
         assert self._options.tls is not None  # checked where the listener is made
-        secured = await accept_tls(link, self._options.tls)
+        framed, http = framed or self._options.detect, http or self._options.detect
+        names = (ALPN_FRAMED,) * framed + (ALPN_HTTP,) * http
+        secured = await accept_tls(link, self._options.tls, names)
         alpn = secured.ssl.selected_alpn_protocol()
-        both = self._options.detect
-        if alpn == ALPN_FRAMED and (framed or both):
+        if alpn == ALPN_FRAMED:
             return _named(secured, "tls"), True
-        if alpn in (None, ALPN_HTTP) and (http or both):
+        if http:
             return _named(secured, "wss"), False
         await secured.aclose()
         raise TlsError(f"the client {link.facts.peer} did not agree on what to speak over TLS (ALPN)")

@@ -312,12 +312,12 @@ async def _dialled(link: TlsLink, where: str, host: str, pins: frozenset[bytes],
         raise tls_errors.left(where) from error
 
 
-async def accept_tls(io: SocketLink, context: ssl.SSLContext) -> TlsLink:
+async def accept_tls(io: SocketLink, context: ssl.SSLContext, alpn: tuple[str, ...]) -> TlsLink:
     """TLS over `io` from a client. Raises LinkError; what went wrong was said to the client if TLS can.
 
-    Which ALPN name was chosen is in the facts, and for the caller to judge.
+    `alpn` are the names that may be agreed on. Whether one was is in the facts, and for the caller to judge.
     """
-    link = TlsLink(io, io.facts, context, (ALPN_FRAMED, ALPN_HTTP), None)
+    link = TlsLink(io, io.facts, context, alpn, None)
     try:
         await link.handshake()
         _check_version(link, io.facts.peer)
