@@ -43,8 +43,10 @@ demo: $(STAMPS)/cli
 # The limits hold for the whole run, so ARGS that choose tests leave them out.
 .PHONY: test
 test: $(STAMPS)/test
-	$(PYTEST) -m "not external" --cov=api --cov=gateway --cov=protocol --cov=transport --cov-report= $(ARGS)
+	$(PYTEST) -m "not external" --cov=api --cov=gateway --cov=protocol --cov=transport --cov-report= \
+		--junitxml=$(VENV)/report.xml $(ARGS)
 ifeq ($(strip $(ARGS)),)
+	@$(BIN)/python spec/check_promises.py --junit $(VENV)/report.xml --left-out tests/external
 	@$(BIN)/python -m coverage report
 	@# 95 is what both have to reach (CONTRIBUTING.md); until then these floors only ever rise
 	@for floor in protocol:87 transport:82; do \
@@ -56,7 +58,7 @@ endif
 
 .PHONY: test-external
 test-external: $(STAMPS)/test
-	$(PYTEST) -m external $(ARGS)
+	$(PYTEST) -m external --junitxml=$(VENV)/report-external.xml $(ARGS)
 
 # All of them run, so that one look shows everything; it fails if one of them does.
 .PHONY: lint

@@ -33,6 +33,7 @@ from graftwire.protocol.errors import (
 )
 from graftwire.protocol.limits import Limits
 from graftwire.transport.calls import Stream
+from graftwire.transport.contexts import client_context, pin, pinned, server_context
 from graftwire.transport.facts import LinkFacts, TlsFacts
 from graftwire.transport.link import ConnectOptions, ListenOptions
 from graftwire.transport.references import ByReference as by_reference
@@ -81,8 +82,12 @@ __all__ = [
     "ValueRefused",
     "VersionMismatch",
     "by_reference",
+    "client_context",
     "connect",
     "nonblocking",
+    "pin",
+    "pinned",
     "raises",
     "serve",
+    "server_context",
 ]

@@ -12,7 +12,6 @@ import trio
 import trustme
 
 import graftwire
-from graftwire.transport.contexts import server_context
 
 Open = Callable[..., AbstractAsyncContextManager[graftwire.Gateway]]
 
@@ -59,7 +58,7 @@ def gateway(certificate: tuple[Path, Path]) -> Open:
     async def open_gateway(url: str, **options: object) -> AsyncGenerator[graftwire.Gateway]:
         tls: ssl.SSLContext | None = None
         if url.startswith(("tls:", "wss:")):
-            tls = server_context(*certificate)
+            tls = graftwire.server_context(*certificate)
         listen = graftwire.ListenOptions(tls=tls, **options)
         anyone = graftwire.Anonymous()
         async with graftwire.serve({"Adder": Adder()}, url, auth=anyone, options=listen) as opened:
