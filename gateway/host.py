@@ -142,7 +142,7 @@ class Host:
                 call.body, reference=call.session.references.arrived_with(call)
             )
         except ValueRefused as refused:
-            raise BadArguments(refused.at("arguments").path) from refused
+            raise BadArguments(_path_of(refused)) from refused
         args, kwargs = method.bind(positional, named)
         if method.stream_parameter is not None:
             kwargs[method.stream_parameter] = _Items(call, method)
@@ -235,6 +235,16 @@ class Host:
         target = call.target if isinstance(call.target, str) else "a reference"
         _log.error("incident %s: %s failed", incident.hex(), target, exc_info=error)
         return ErrorCode.INTERNAL, values.encode(incident)
+
+
+def _path_of(refused: ValueRefused) -> str:
+    """The path of *bad-arguments* for a body that breaks section 16: where it leads to a positional argument, from there.
+
+    The names of named arguments are data of the caller, and so is everything behind them.
+    """
+    if refused.path.startswith("[0]["):
+        return "arguments" + refused.path.removeprefix("[0]")
+    return "arguments" if refused.path else ""
 
 
 class _Refused(Exception):

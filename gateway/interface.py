@@ -170,19 +170,21 @@ class Method:
                 ]
                 taken = len(positional)
             elif kind is parameter.VAR_KEYWORD:
-                by_name |= {key: self._convert_at(convert, value, key) for key, value in rest.items()}
+                # these names are the caller's own, and stay out of the path
+                by_name |= {key: self._convert_at(convert, value, "arguments") for key, value in rest.items()}
                 rest = {}
             elif kind is not parameter.KEYWORD_ONLY and taken < len(positional):
                 bound.append(self._convert_at(convert, positional[taken], f"arguments[{taken}]"))
                 taken += 1
             elif kind is not parameter.POSITIONAL_ONLY and name in rest:
-                by_name[name] = self._convert_at(convert, rest.pop(name), name)
+                by_name[name] = self._convert_at(convert, rest.pop(name), f"arguments.{name}")
             elif parameter.default is parameter.empty:
-                raise BadArguments(name)
+                raise BadArguments(f"arguments.{name}")
         if taken < len(positional) and not takes_any_number:
             raise BadArguments(f"arguments[{taken}]")
-        if rest:
-            raise BadArguments(min(rest))
+        if rest:  # given twice, or unknown and then of a name that is the caller's own
+            twice = [parameter.name for parameter, _ in self._parameters if parameter.name in rest]
+            raise BadArguments(f"arguments.{twice[0]}" if twice else "arguments")
         return bound, by_name
 
     def _convert_at(self, convert: Callable[[object], Any] | None, value: object, path: str) -> Any:

@@ -2,7 +2,7 @@
 
     what                              goes
     calls, terminals, items, …        in the order in which they were queued
-    PING, PONG, GOAWAY, CREDIT        ahead of those (clause ORDER-1)
+    PING, PONG, GOAWAY, CREDIT        ahead of those (clause ORDER-1), but behind HELLO
     what is beyond the early limits   when the session opens (clause HELLO-8), in order; control frames may pass it
 
 The early limits hold for an initiator from its first byte until the other side's HELLO, and on until ACCEPTED if its
@@ -183,7 +183,7 @@ class Outbox:
                 self.terminals = min(self.terminals, len(self._waiting))
         else:
             taken = self._take_some(most)
-        self.hello = None
+        hello, self.hello = self.hello, None
         if self._pong is not None and not self._is_in(self._pong, self._waiting):
             self._pong = None
         if not (self._control or self._credits):
@@ -192,6 +192,8 @@ class Outbox:
         if self._budget is None:
             control += [encode(Credit(id, more)) for id, more in self._credits.items()]
             self._credits.clear()
+        if hello is not None:  # nothing goes ahead of it (FRAME-7)
+            return [taken[0], *control, *taken[1:]]
         return control + taken
 
     def _take_some(self, most: int) -> list[bytes]:

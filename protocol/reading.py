@@ -128,7 +128,7 @@ class Reading(Core):
 
     def _check_length(self, length: int) -> None:
         """Clauses FRAME-2 and HELLO-8, as far as the length tells: no AUTH is longer than an early frame."""
-        if not 1 <= length <= LARGEST_FRAME:
+        if not 2 <= length <= LARGEST_FRAME:
             raise ProtocolViolation("FRAME-2", "a frame's length is out of its range")
         if length > EARLY_FRAME and (self.state is State.OPENING or self._proving):
             raise ProtocolViolation("HELLO-8", "a frame before the session is open is larger than 16 KiB")

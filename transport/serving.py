@@ -186,7 +186,7 @@ class Serving:
                 conn.result(call.id, body)
             except LocalProtocolError:
                 conn.error(call.id, ErrorCode.TOO_LARGE)
-            self._output.nudge(conn.calls_in == 0)
+            self._answered()
 
     def _finish_error(self, call: IncomingCall, code: ErrorCode, body: bytes | None) -> None:
         """Send ERROR."""
@@ -195,7 +195,14 @@ class Serving:
             if body is not None and not conn.fits(len(body)):
                 code, body = ErrorCode.TOO_LARGE, None
             conn.error(call.id, code, body)
-            self._output.nudge(conn.calls_in == 0)
+            self._answered()
+
+    def _answered(self) -> None:
+        """A terminal was queued."""
+        conn = self._conn
+        self._output.nudge(conn.calls_in == 0)
+        if conn.peer_is_leaving:
+            self._session.leave_if_idle()
 
     def _forget(self, call: IncomingCall, failed: bool) -> bool:
         """The handler has ended. Returns whether a terminal can still be sent."""

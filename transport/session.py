@@ -273,8 +273,14 @@ class Session:
                 self._frame_since = None
             if conn.has_output:
                 output.nudge(conn.calls_in == 0)
-            if conn.peer_is_leaving and self._ending is None and not (conn.calls_in or conn.calls_out):
-                self._end(Unavailable("the other side has left", ran=False))
+            if conn.peer_is_leaving:
+                self.leave_if_idle()
+
+    def leave_if_idle(self) -> None:
+        """Go, once no call is open and the other side has said that it leaves (LEAVE-9)."""
+        conn = self._conn
+        if conn.peer_is_leaving and self._ending is None and not (conn.calls_in or conn.calls_out):
+            self._end(Unavailable("the other side has left", ran=False))
 
     def _lost(self, error: LinkError) -> None:
         """The link is gone: nothing more can be sent or will come."""
@@ -343,19 +349,14 @@ class Session:
             due = (self._started if conn.state is State.OPENING else self._auth_since) + timing.opening
             if now >= due:
                 what = "say HELLO" if conn.state is State.OPENING else "finish its authentication"
-                self._end(
-                    Unavailable(f"the other side did not {what} within {timing.opening:g} s", ran=False)
-                )
-                return math.inf
+                return self._give_up(f"the other side did not {what} within {timing.opening:g} s", ran=False)
             if conn.state is State.OPENING:
                 return due
         idle = conn.limits.idle_time / 1000
         if now - self._last_read >= idle:
-            self._end(Unavailable(f"nothing came from the other side for {idle:g} s"))
-            return math.inf
+            return self._give_up(f"nothing came from the other side for {idle:g} s")
         if output.blocked_since is not None and now - output.blocked_since >= timing.stalled:
-            self._end(Unavailable(f"the other side read nothing for {timing.stalled:g} s"))
-            return math.inf
+            return self._give_up(f"the other side read nothing for {timing.stalled:g} s")
         again = min(self._last_read + idle, now + timing.stalled)
         if self._frame_since is not None:
             if now - self._frame_since >= timing.slow:
@@ -374,6 +375,12 @@ class Session:
         else:
             again = min(again, max(output.last_write, now - third) + third)
         return max(again, now + 0.01)
+
+    def _give_up(self, why: str, *, ran: bool | None = None) -> float:
+        """End the session because the other side took too long, and tell it so (HELLO-10, KEEP-3)."""
+        self._conn.abort(ErrorCode.UNAVAILABLE)
+        self._end(Unavailable(why, ran=ran))
+        return math.inf
 
     _auth_since = 0.0
 

@@ -241,6 +241,26 @@ async def test_arguments_that_do_not_fit() -> None:
         assert service.ran == 0
 
 
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ("82", ""),  # it ends too soon
+        ("80", ""),
+        ("82a080", ""),  # the two are the wrong way round
+        ("8282d927100101a0", "arguments[0]"),  # a tag that is not in the list
+        ("82820181d9271001a0", "arguments[1][0]"),
+        ("8280a26161d9271001616201", "arguments"),
+    ],
+)
+async def test_a_body_that_cannot_be_decoded(body: str, path: str) -> None:
+    service = Service()
+    async with connected(service) as client:
+        with pytest.raises(graftwire.BadArguments) as caught:
+            await client._connection.session.request("Service.echo", bytes.fromhex(body))
+        assert caught.value.path == path
+        assert service.ran == 0
+
+
 async def test_a_proof_is_refused_where_nobody_can_check_it() -> None:
     async with connected(Service()) as client:
         with pytest.raises(graftwire.Unauthenticated):

@@ -177,17 +177,17 @@ def test_arguments_that_fit(
 @pytest.mark.parametrize(
     ("function", "positional", "named", "path"),
     [
-        (plain, [], {}, "a"),
+        (plain, [], {}, "arguments.a"),
         (plain, ["1"], {}, "arguments[0]"),
         (plain, [1, 2], {}, "arguments[1]"),
         (plain, [1, "y", None, 4], {}, "arguments[3]"),
-        (plain, [1], {"z": 1}, "z"),
-        (plain, [1], {"a": 1}, "a"),
-        (plain, [1], {"c": 1.5}, "c"),
-        (positional_only, [], {"a": 1}, "a"),
-        (keyword_only, [1], {}, "a"),
+        (plain, [1], {"z": 1}, "arguments"),
+        (plain, [1], {"a": 1}, "arguments.a"),
+        (plain, [1], {"c": 1.5}, "arguments.c"),
+        (positional_only, [], {"a": 1}, "arguments.a"),
+        (keyword_only, [1], {}, "arguments.a"),
         (any_number, [1, 2, "3"], {}, "arguments[2]"),
-        (any_number, [1], {"x": 1}, "x"),
+        (any_number, [1], {"x": 1}, "arguments"),
     ],
 )
 def test_arguments_that_do_not_fit(

@@ -68,6 +68,8 @@ async def test_a_silent_peer_is_given_up(autojump_clock: trio.testing.MockClock)
         assert 3 <= trio.current_time() - start < 5
         assert isinstance(session.ending, errors.Unavailable)
         assert str(session.ending) == "the other side did not say HELLO within 3 s"
+        await peer.wait_for_end()
+        assert peer.of(frames.Goaway) == [frames.Goaway(0, ErrorCode.UNAVAILABLE)]
 
 
 async def test_what_breaks_the_protocol_gets_the_reason_and_the_end() -> None:
@@ -105,6 +107,29 @@ async def test_an_end_inside_a_frame_is_an_error() -> None:
         await peer.link.send_eof()
         await session.wait_ended()
         assert "FRAME-8" in str(session.ending)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_leaves_when_the_last_call_of_who_leaves_is_answered(fails: bool) -> None:
+    go_on = trio.Event()
+
+    async def wait(call: IncomingCall) -> bytes:
+        await go_on.wait()
+        if fails:
+            raise errors.CallCancelled
+        return NULL
+
+    async with session_and_peer(receiver=Answers(wait)) as (session, peer):
+        peer.conn.call(0, "Any", NOTHING)
+        peer.conn.goaway(0)
+        await peer.write()
+        await trio.testing.wait_all_tasks_blocked()
+        assert session.ending is None
+        go_on.set()
+        await peer.wait_for(frames.Error if fails else frames.Result)
+        await peer.wait_for_end()
+        assert peer.of(frames.Goaway) == [frames.Goaway(1, ErrorCode.NONE)]
+        await session.wait_ended()
 
 
 async def test_close_says_goaway_and_ends() -> None:
@@ -177,6 +202,8 @@ async def test_ends_after_its_own_idle_time(autojump_clock: trio.testing.MockClo
         await session.wait_ended()
         assert 5 <= trio.current_time() - start < 8
         assert str(session.ending) == "nothing came from the other side for 5 s"
+        await peer.wait_for_end()
+        assert peer.of(frames.Goaway) == [frames.Goaway(0, ErrorCode.UNAVAILABLE)]
 
 
 async def test_a_frame_that_trickles_in_is_refused(autojump_clock: trio.testing.MockClock) -> None:
