@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -202,9 +202,10 @@ class Session:
             if self._ending is None and self._opened.is_set():
                 conn.goaway()
                 self._output.nudge(alone=True)
-                await (
-                    self.ping()
-                )  # its answer proves that the GOAWAY was read: no call is on its way any more
+                with suppress(CallError):  # who has nothing open may leave before it answers
+                    await (
+                        self.ping()
+                    )  # the answer proves that the GOAWAY was read: no call is on its way any more
                 if self._ending is None:
                     conn.goaway(conn.last_in)
                     self._output.nudge(alone=True)
