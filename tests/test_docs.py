@@ -101,7 +101,9 @@ def test_python_uses_only_what_there_is(block: Block) -> None:
     used = {
         node.attr
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "graftwire"
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "graftwire"
     }
     assert used - set(graftwire.__all__) == set()
 
@@ -141,9 +143,15 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("folder", sorted(path.parent for path in DOCS.rglob("README.md")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in DOCS.rglob("README.md")), ids=lambda path: path.name
+)
 def test_a_section_lists_its_pages(folder: Path) -> None:
-    listed = set(re.findall(r"\]\(([\w-]+\.md|[\w-]+/README\.md)\)", (folder / "README.md").read_text(encoding="utf-8")))
+    listed = set(
+        re.findall(
+            r"\]\(([\w-]+\.md|[\w-]+/README\.md)\)", (folder / "README.md").read_text(encoding="utf-8")
+        )
+    )
     there = {path.name for path in folder.glob("*.md")} | {
         f"{path.parent.name}/README.md" for path in folder.glob("*/README.md")
     }
@@ -176,7 +184,11 @@ def rows(text: str) -> Iterator[list[str]]:
     """The rows of the tables in a text, without their heads, backticks taken off."""
     lines = text.splitlines()
     for index, line in enumerate(lines):
-        if line.startswith("|") and any(re.match(r"\| *-+", above) for above in lines[:index]) and "---" not in line:
+        if (
+            line.startswith("|")
+            and any(re.match(r"\| *-+", above) for above in lines[:index])
+            and "---" not in line
+        ):
             yield [cell.strip().strip("`") for cell in line.strip("|").split(" | ")]
 
 
@@ -213,7 +225,9 @@ def written(line: str) -> tuple[str, list[tuple[str, Any, object]] | None]:
     return name, parameters(space[name])
 
 
-@pytest.mark.parametrize("name", [name for name, text in NAMES.items() if text.lstrip().startswith("```python")])
+@pytest.mark.parametrize(
+    "name", [name for name, text in NAMES.items() if text.lstrip().startswith("```python")]
+)
 def test_signatures_are_those_of_the_code(name: str) -> None:
     [(_, text), *_] = FENCED.findall(NAMES[name])
     named, given = written(" ".join(text.split()))
@@ -252,9 +266,13 @@ LIMITS = sections("docs/reference/limits.md", 2)
 def test_limits_are_those_of_the_code(name: str) -> None:
     """Every number that can be set is on the page, with its default."""
     made = getattr(graftwire, name)()
-    fields = made.__struct_fields__ if name == "Limits" else [field.name for field in dataclasses.fields(made)]
+    fields = (
+        made.__struct_fields__ if name == "Limits" else [field.name for field in dataclasses.fields(made)]
+    )
     numbers = {
-        field: value for field in fields if isinstance(value := getattr(made, field), int | float) and value is not False
+        field: value
+        for field in fields
+        if isinstance(value := getattr(made, field), int | float) and value is not False
     }
     listed = {row[0]: row[2] for row in rows(LIMITS[name])}
     assert set(listed) == set(numbers)
@@ -284,7 +302,10 @@ def test_fixed_bounds_are_those_of_the_code() -> None:
 
 def test_errors_are_those_of_the_code() -> None:
     """Class, number and name on the wire, and whether user code may have run."""
-    listed = {row[0]: (row[1], row[2], row[3]) for row in rows(sections("docs/topics/errors.md", 2)["Errors of calls"])}
+    listed = {
+        row[0]: (row[1], row[2], row[3])
+        for row in rows(sections("docs/topics/errors.md", 2)["Errors of calls"])
+    }
     there = {
         name: (str(int(cls.code)), cls.code.label)
         for name in graftwire.__all__

@@ -202,10 +202,10 @@ class Session:
             if self._ending is None and self._opened.is_set():
                 conn.goaway()
                 self._output.nudge(alone=True)
-                with suppress(CallError):  # who has nothing open may leave before it answers
-                    await (
-                        self.ping()
-                    )  # the answer proves that the GOAWAY was read: no call is on its way any more
+                # The answer proves that the GOAWAY was read: no call is on its way any more. Who has nothing open may
+                # leave before it answers.
+                with suppress(CallError):
+                    await self.ping()
                 if self._ending is None:
                     conn.goaway(conn.last_in)
                     self._output.nudge(alone=True)
