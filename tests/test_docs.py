@@ -8,7 +8,9 @@ import importlib
 import importlib.util
 import inspect
 import re
+import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,7 +75,8 @@ def blocks() -> list[Block]:
 
 
 BLOCKS = blocks()
-PROGRAMS = [block for block in BLOCKS if "trio.run(" in block.text]
+TRANSPORT = "docs/how-to/write-a-transport.md"  # its program needs an installed package, see below
+PROGRAMS = [block for block in BLOCKS if "trio.run(" in block.text and not block.name.startswith(TRANSPORT)]
 
 
 @pytest.mark.parametrize("block", PROGRAMS, ids=[block.name for block in PROGRAMS])
@@ -106,6 +109,34 @@ def test_python_uses_only_what_there_is(block: Block) -> None:
         and node.value.id == "graftwire"
     }
     assert used - set(graftwire.__all__) == set()
+
+
+def test_the_transport_of_its_page_works(tmp_path: Path) -> None:
+    """The module and the entry point that the page shows, as a package that is installed, and the program over it."""
+    module, program = (block for block in BLOCKS if block.name.startswith(TRANSPORT))
+    (table,) = (text for language, text in FENCED.findall(read(TRANSPORT)) if language == "toml")
+    points = tomllib.loads(table)["project"]["entry-points"]
+    (tmp_path / "carrier.py").write_text(module.text, encoding="utf-8")
+    info = tmp_path / "carrier-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\n", encoding="utf-8")
+    lines = [
+        f"[{group}]\n{name} = {value}\n" for group, named in points.items() for name, value in named.items()
+    ]
+    (info / "entry_points.txt").write_text("".join(lines), encoding="utf-8")
+    (tmp_path / "program.py").write_text(
+        program.text, encoding="utf-8"
+    )  # its folder is where Python looks first
+    done = subprocess.run(
+        [sys.executable, "-W", "error", tmp_path / "program.py"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout == program.output
 
 
 def test_there_are_programs() -> None:
