@@ -165,8 +165,8 @@ def test_what_has_to_be_said(here: Here, arguments: list[str], sentence: str) ->
         (
             "shop:Needy",
             (
-                "shop:Needy needs the arguments address, port to be made; make one in the module, as in `it = Needy(…)`, "
-                "and serve shop:it"
+                "shop:Needy needs the arguments address, port to be made; make one in the module, as in "
+                "`it = Needy(…)`, and serve shop:it"
             ),
         ),
         (
