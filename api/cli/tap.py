@@ -46,7 +46,7 @@ def tap(
     """Pass bytes between those who connect to `listen` and `to`, until a signal comes. Raises Failure."""
     if listen is None or to is None:
         raise Failure("tap stands between two addresses; give both --listen URL and --to URL")
-    here, there = url(listen, "--listen"), url(to, "--to")
+    here, there = url(listen, "--listen"), url(to, "--to", dial=True)
     listening = ListenOptions(
         tls=listening_context([here], cert, key, detect=False), origins=frozenset(origins)
     )

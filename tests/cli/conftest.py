@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 import trustme
@@ -23,6 +24,7 @@ PATIENCE = 20.0  # seconds that anything here may take before it counts as hangi
 SHOP = """
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import AsyncIterator
 
@@ -64,6 +66,10 @@ class Shop:
         async for i in items:
             yield 2 * i
 
+    async def shout(self, items: AsyncIterator[str]) -> AsyncIterator[str]:
+        async for i in items:
+            yield i.upper()
+
     async def picky(self, items: AsyncIterator[int]) -> int:
         async for _ in items:
             raise KeyError("secret")
@@ -83,7 +89,12 @@ class Shop:
         await trio.sleep(seconds)
         return "done"
 
+    async def begin(self) -> AsyncIterator[str]:
+        yield "begun"
+        await trio.sleep_forever()
+
     def block(self, seconds: float) -> None:
+        print("Shop.block has begun", file=sys.stderr, flush=True)
         time.sleep(seconds)
 
 
@@ -171,26 +182,50 @@ def _env(more: dict[str, str] | None) -> dict[str, str]:
     return {**os.environ, "PYTHONUTF8": "1", "COLUMNS": "100", **(more or {})}
 
 
+class Lines:
+    """The lines of a pipe, as they come."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self.rest = b""
+        self._pipe = pipe
+
+    def next(self) -> str:
+        end = time.monotonic() + PATIENCE
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._pipe, selectors.EVENT_READ)
+            while b"\n" not in self.rest:
+                assert selector.select(max(0.0, end - time.monotonic())), f"no line, but {self.rest!r}"
+                data = os.read(self._pipe.fileno(), 65_536)
+                assert data, f"it ended: {self.rest!r}"
+                self.rest += data
+        line, _, self.rest = self.rest.partition(b"\n")
+        return line.decode()
+
+
 class Running:
     """A command that goes on until it is stopped."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
         self.process = process
-        self._rest = b""
+        self._out = Lines(process.stdout)
+        self._err = Lines(process.stderr)
 
     def line(self) -> str:
         """The next line of its standard output."""
-        assert self.process.stdout is not None
-        end = time.monotonic() + PATIENCE
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            while b"\n" not in self._rest:
-                assert selector.select(max(0.0, end - time.monotonic())), f"no line, but {self._rest!r}"
-                data = os.read(self.process.stdout.fileno(), 65_536)
-                assert data, f"it ended: {self._rest!r}"
-                self._rest += data
-        line, _, self._rest = self._rest.partition(b"\n")
-        return line.decode()
+        return self._out.next()
+
+    def type(self, text: str) -> None:
+        """Give it a line on its standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(text.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def errors_until(self, last: str) -> None:
+        """Wait for a line of its standard error that contains `last`; what comes up to there is gone."""
+        while last not in self._err.next():
+            pass
 
     def lines_until(self, last: str) -> list[str]:
         """The next lines, up to the one that contains `last`."""
@@ -213,7 +248,7 @@ class Running:
     def end(self) -> Done:
         """Wait for the end."""
         out, err = self.process.communicate(timeout=PATIENCE)
-        return Done(self.process.returncode, (self._rest + out).decode(), err.decode())
+        return Done(self.process.returncode, (self._out.rest + out).decode(), (self._err.rest + err).decode())
 
 
 @contextmanager

@@ -30,7 +30,8 @@ BAD = bytes.fromhex("000000028004")  # an array of no elements
 TOLD = [
     (
         "1  @0  41 bytes  [0 /HELLO/, [1] /versions/, {1: 4194304 /largest frame/, 2: 1024 /calls in flight/, "
-        "3: 16777216 /unfinished body bytes/, 4: 262144 /stream credit/, 5: 2097152 /session credit/, 6: 60000 /idle ms/}]"
+        "3: 16777216 /unfinished body bytes/, 4: 262144 /stream credit/, 5: 2097152 /session credit/, "
+        "6: 60000 /idle ms/}]"
     ),
     (
         '2  @41  29 bytes  [5 /CALL/, 1 /id/, 0 /unary/, "Invoices.total" /target/, null /context/, null /credential/, '
@@ -259,7 +260,7 @@ def every_frame() -> list[tuple[frames.Frame, str, dict[str, Any]]]:
         (
             frames.Call(1, 3, (7, "m"), None, None, b"\x82\x80\xa0"),
             (
-                "[5 /CALL/, 1 /id/, 3 /both streams/, [7, \"m\"] /target/, null /context/, null /credential/, "
+                '[5 /CALL/, 1 /id/, 3 /both streams/, [7, "m"] /target/, null /context/, null /credential/, '
                 "h'...' /body: 3 bytes/]"
             ),
             {
@@ -302,7 +303,8 @@ def every_frame() -> list[tuple[frames.Frame, str, dict[str, Any]]]:
             frames.Hello((1, 2), limits),
             (
                 "[0 /HELLO/, [1, 2] /versions/, {1: 4194304 /largest frame/, 2: 1024 /calls in flight/, "
-                "3: 16777216 /unfinished body bytes/, 4: 262144 /stream credit/, 5: 2097152 /session credit/, 6: 60000 /idle ms/}]"
+                "3: 16777216 /unfinished body bytes/, 4: 262144 /stream credit/, 5: 2097152 /session credit/, "
+                "6: 60000 /idle ms/}]"
             ),
             {
                 "versions": [1, 2],
