@@ -27,8 +27,6 @@ _POSITION: Final = re.compile(r"arguments\[(\d+)\](.*)", re.DOTALL)
 _ITEM: Final = re.compile(r"items\[(\d+)\].*", re.DOTALL)
 _PATH: Final = re.compile(r"[\w.\[\]\"' -]{1,200}")
 
-_AS_THE_CA: Final = " as the CA"  # how the library ends a sentence that is about an option of its own
-
 ALERT, HANDSHAKE = 0x15, 0x16  # the first byte of what a TLS server answers to what is not TLS
 
 
@@ -48,8 +46,6 @@ def what_answered(url: Url, first: bytes, error: Error) -> Failure:
 def not_reached(url: Url, error: Error) -> Failure:
     """No session came about; says where, unless the library's sentence does."""
     failure = of_library(error)
-    if isinstance(error, TlsError) and failure.sentence.endswith(_AS_THE_CA):
-        failure.sentence = failure.sentence.removesuffix(_AS_THE_CA) + " with --ca FILE"
     named = isinstance(error, ConnectError | TlsError) or isinstance(error.__cause__, ConnectError | TlsError)
     if named or url.text in failure.sentence:
         return failure

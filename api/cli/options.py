@@ -49,20 +49,20 @@ def count(option: str) -> Callable[[str], int]:
 
 def url(text: str, option: str = "", *, dial: bool = False) -> Url:
     """A URL that another process can reach; `option` names where it came from, `dial` says what it is for."""
+    before = f"{option}: " if option else ""
     try:
         parsed = parse(text)
     except UrlError as error:
         # a host and a port look like a scheme and what follows it
         bare = _HOST_AND_PORT.fullmatch(text)
         sentence = "a URL begins with its transport, as in tcp://localhost:7400" if bare else str(error)
-        raise Failure(f"{option}: {sentence}" if option else sentence, kind="url") from None
+        raise Failure(before + sentence, kind="url") from None
     if parsed.scheme == "memory":
-        raise Failure("a memory URL is for one process alone; use tcp, tls, unix, ws or wss", kind="url")
+        sentence = "a memory URL is for one process alone; use tcp, tls, unix, ws or wss"
+        raise Failure(before + sentence, kind="url")
     if dial and parsed.host and parsed.port == 0:
-        raise Failure(
-            "port 0 is only for listening; give the port that the server has, as its line `listening URL` says",
-            kind="url",
-        )
+        sentence = "port 0 is only for listening; give the port that the server has, as its line `listening URL` says"
+        raise Failure(before + sentence, kind="url")
     return parsed
 
 

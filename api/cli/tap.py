@@ -20,7 +20,7 @@ from graftwire.transport.link import Link, Listener
 from graftwire.transport.registry import transport_for
 from graftwire.transport.url import Url
 
-from .failure import Failure, Interrupted, OutputClosed
+from .failure import Failure, Interrupted, OutputClosed, of_library
 from .frame_json import seen_json
 from .options import dialling_context, listening_context, url
 from .output import console, fits, json_line, line, log_to_stderr
@@ -98,7 +98,7 @@ class _Tap:
                 await session.run(near, far, whole=(self._here.scheme, self._there.scheme))
             session.say("ended")
         except Error as error:
-            session.say(str(error))
+            session.say(of_library(error).sentence)
 
 
 class _Session:

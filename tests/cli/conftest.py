@@ -7,6 +7,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -201,6 +202,69 @@ class Lines:
         line, _, self.rest = self.rest.partition(b"\n")
         return line.decode()
 
+    def close(self) -> None:
+        """Read no more."""
+        self._pipe.close()
+
+    def until(self, last: str) -> list[str]:
+        """The next lines, up to the one that contains `last`."""
+        found: list[str] = []
+        while not found or last not in found[-1]:
+            found.append(self.next())
+        return found
+
+    def address(self) -> str:
+        """The URL of a line `listening URL`."""
+        word, _, url = self.next().partition(" ")
+        assert word == "listening"
+        return url
+
+
+Alongside = Callable[..., tuple[Done, object]]
+
+
+@pytest.fixture
+def alongside(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shop: Path) -> Alongside:
+    """Run a command in this process while `meanwhile`, in a thread, reads its lines and does something with it.
+
+    SIGINT ends the command when `meanwhile` has returned; gives how it ended, and what `meanwhile` returned.
+    """
+    monkeypatch.chdir(shop)
+
+    def run(meanwhile: Callable[[Lines], object], *arguments: str) -> tuple[Done, object]:
+        ended = threading.Event()
+        readable, writable = os.pipe()
+        found: list[object] = []
+
+        def work(lines: Lines) -> None:
+            try:
+                found.append(meanwhile(lines))
+            except BaseException as error:  # noqa: BLE001 - raised in the test's own thread, below
+                found.append(error)
+            # where nobody reads its lines any more, it has to end by itself
+            if not (pipe.closed and ended.wait(PATIENCE)) and not ended.is_set():
+                os.kill(os.getpid(), signal.SIGINT)
+
+        with open(readable, "rb") as pipe:
+            lines = Lines(pipe)
+            thread = threading.Thread(target=work, args=(lines,))
+            with open(writable, "w", encoding="utf-8") as out, monkeypatch.context() as patch:
+                patch.setattr(sys, "stdout", out)
+                thread.start()
+                code = main(arguments)
+                ended.set()
+            thread.join(PATIENCE)
+            if not pipe.closed:
+                lines.rest += pipe.read()
+        (result,) = found
+        if isinstance(result, BaseException):
+            raise result
+        error = capsys.readouterr().err
+        assert "Traceback" not in error
+        return Done(code, lines.rest.decode(), error), result
+
+    return run
+
 
 class Running:
     """A command that goes on until it is stopped."""
@@ -224,21 +288,15 @@ class Running:
 
     def errors_until(self, last: str) -> None:
         """Wait for a line of its standard error that contains `last`; what comes up to there is gone."""
-        while last not in self._err.next():
-            pass
+        self._err.until(last)
 
     def lines_until(self, last: str) -> list[str]:
         """The next lines, up to the one that contains `last`."""
-        found: list[str] = []
-        while not found or last not in found[-1]:
-            found.append(self.line())
-        return found
+        return self._out.until(last)
 
     def address(self) -> str:
         """The URL of a line `listening URL`."""
-        word, _, url = self.line().partition(" ")
-        assert word == "listening"
-        return url
+        return self._out.address()
 
     def stop(self, number: int = signal.SIGTERM) -> Done:
         """Send a signal, wait for the end."""

@@ -95,6 +95,10 @@ def test_frames_are_shown_as_they_come(shop: Path) -> None:
         (["--hex", "000"], "the input is not hex: it has an odd number of digits"),
         (["--hex", "secret"], "the input is not hex: there is something else among its digits"),
         (["--hex", ""], "there are no frames: the input is empty"),
+        (
+            ["00000003820c01"],
+            "there is no file of that name; if these are the frames themselves, put --hex before them",
+        ),
         (["/nowhere"], "the file /nowhere can't be read: no such file or directory"),
         (["/"], "the file / can't be read: is a directory"),
     ],
