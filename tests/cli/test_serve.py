@@ -230,6 +230,14 @@ def test_two_of_one_name(here: Here) -> None:
             "the certificate /nowhere can't be read: there is no such file; check the path",
         ),
         (
+            ["--listen", "tls://127.0.0.1:0", "--cert", "FOLDER", "--key", "KEY"],
+            "the certificate FOLDER can't be read: Is a directory; check the file and its mode",
+        ),
+        (
+            ["--listen", "tls://127.0.0.1:0", "--cert", "CERT", "--key", "/nowhere"],
+            "the key /nowhere can't be read: there is no such file; check the path",
+        ),
+        (
             ["--listen", "tls://127.0.0.1:0", "--cert", "KEY", "--key", "KEY"],
             "there is no certificate in PEM in KEY; check the file",
         ),
@@ -239,11 +247,15 @@ def test_two_of_one_name(here: Here) -> None:
         ),
     ],
 )
-def test_certificates_that_do_not_fit(here: Here, pem: Pem, arguments: list[str], sentence: str) -> None:
-    files = {"CERT": pem.cert, "KEY": pem.key, "CA": pem.ca}
+def test_certificates_that_do_not_fit(
+    here: Here, pem: Pem, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    files = {"CERT": pem.cert, "KEY": pem.key, "CA": pem.ca, "FOLDER": str(tmp_path)}
     done = here("serve", "shop:Shop", *ANONYMOUS, *(files.get(word, word) for word in arguments))
     assert done.code == 2
-    assert done.sentence == sentence.replace("KEY", pem.key).replace("CA", pem.ca)
+    for name in ("KEY", "CA", "FOLDER"):
+        sentence = sentence.replace(name, files[name])
+    assert done.sentence == sentence
 
 
 @pytest.mark.parametrize(
@@ -255,6 +267,16 @@ def test_certificates_that_do_not_fit(here: Here, pem: Pem, arguments: list[str]
             "the port of a URL is a number from 0 to 65535, as in tcp://localhost:7400",
         ),
         ("memory:shop", "a memory URL is for one process alone; use tcp, tls, unix, ws or wss"),
+        ("127.0.0.1:7400", "a URL begins with its transport, as in tcp://localhost:7400"),
+        ("7400", "a URL begins with its transport, as in tcp://localhost:7400"),
+        (
+            "http://127.0.0.1:7400",
+            "there is no transport for the scheme http; did you mean tcp?",
+        ),
+        (
+            "tcp://secret@127.0.0.1:0",
+            "a user name or password has no place in a URL; take it out, and authenticate with a plugin",
+        ),
         ("unix:s", "a unix URL holds the absolute path of a socket, as in unix:/run/graftwire.sock"),
     ],
 )
@@ -263,20 +285,33 @@ def test_addresses_that_are_none(here: Here, url: str, sentence: str) -> None:
     assert (done.code, done.sentence) == (2, sentence)
 
 
-def test_addresses_that_can_not_be_listened_at(shop: Path) -> None:
+def test_addresses_that_can_not_be_listened_at(here: Here) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = apart(
-            "serve", "shop:Shop", "--listen", TCP, "--listen", f"tcp://127.0.0.1:{port}", *ANONYMOUS, cwd=shop
-        )
+        done = here("serve", "shop:Shop", "--listen", TCP, "--listen", f"tcp://127.0.0.1:{port}", *ANONYMOUS)
     assert (done.code, done.out) == (2, "")
-    assert (
-        done.sentence
-        == f"something listens at 127.0.0.1:{port} already; stop it, or choose another port (0: any free one)"
+    assert done.sentence == (
+        f"something listens at 127.0.0.1:{port} already; stop it, or choose another port (0: any free one)"
     )
-    done = apart("serve", "shop:Shop", "--listen", "tcp://192.0.2.1:0", *ANONYMOUS, cwd=shop)
+    done = here("serve", "shop:Shop", "--listen", "tcp://192.0.2.1:0", *ANONYMOUS)
     assert done.code == 2
     assert done.sentence == "192.0.2.1 is not an address of this machine; use one that is, or * for all"
+
+
+def test_paths_that_can_not_be_listened_at(here: Here, gateway: dict[str, str], tmp_path: Path) -> None:
+    taken = gateway["unix"].removeprefix("unix:")
+    (tmp_path / "file").write_text("kept")
+    for path, sentence in (
+        (taken, f"something listens at {taken} already; stop it, or choose another path"),
+        (
+            f"{tmp_path}/file",
+            f"there is a file at {tmp_path}/file that is not a socket; remove it, or choose another path",
+        ),
+        ("/nowhere/s", "there is no directory /nowhere for the socket; create it"),
+    ):
+        done = here("serve", "shop:Shop", "--listen", f"unix:{path}", *ANONYMOUS)
+        assert (done.code, done.out, done.sentence) == (2, "", sentence)
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 def test_a_port_for_the_privileged(shop: Path) -> None:
