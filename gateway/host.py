@@ -238,7 +238,7 @@ class Host:
 
 
 def _path_of(refused: ValueRefused) -> str:
-    """The path of *bad-arguments* for a body that breaks section 16: where it leads to a positional argument, from there.
+    """The path of *bad-arguments* for a body that breaks section 16: from the positional argument, if it is in one.
 
     The names of named arguments are data of the caller, and so is everything behind them.
     """

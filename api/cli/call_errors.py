@@ -24,6 +24,7 @@ from .failure import Exit, Failure, of_library
 from .jsonvalues import plain
 
 _POSITION: Final = re.compile(r"arguments\[(\d+)\](.*)", re.DOTALL)
+_NAMED: Final = re.compile(r"arguments\.(\w+)(.*)", re.DOTALL)
 _ITEM: Final = re.compile(r"items\[(\d+)\].*", re.DOTALL)
 _PATH: Final = re.compile(r"[\w.\[\]\"' -]{1,200}")
 
@@ -86,7 +87,7 @@ def explain(error: Error, target: str, deadline: float | None, named: dict[str, 
 
 
 def _bad_arguments(path: str, target: str, named: dict[str, object]) -> str:
-    if path == "shape" and path not in named:
+    if path == "shape":
         return (
             f"{target} is not called in this way: --stream is for a method that gives a stream, --items for one that "
             "takes one"
@@ -97,12 +98,15 @@ def _bad_arguments(path: str, target: str, named: dict[str, object]) -> str:
     item = _ITEM.fullmatch(path)
     if item is not None:
         return f"item {int(item[1]) + 1} does not fit {target}; it is of another type"
-    name = re.split(r"[.\[]", path, maxsplit=1)[0]
-    if not name.isidentifier():
+    argument = _NAMED.fullmatch(path)
+    if argument is None:
+        if path == "arguments" and named:
+            return f"{target} has no argument that is called {' or '.join(sorted(named))}; check the names"
         return f"the arguments do not fit {target}"
+    name = argument[1]
     if name in named:
-        inside = f" at {path}" if path != name and _PATH.fullmatch(path) else ""
-        return f"the argument {name}{inside} does not fit {target}; it is of another type, or not known there"
+        inside = f" at {name}{argument[2]}" if argument[2] and _PATH.fullmatch(argument[2]) else ""
+        return f"the argument {name}{inside} does not fit {target}; it is of another type, or was given twice"
     return f"{target} needs the argument {name}, which was not given"
 
 

@@ -205,11 +205,11 @@ def test_items_that_are_none_end_the_call(here: Here, gateway: dict[str, str], t
         ),
         (
             ["Shop.add", "1", "--named", 'b="secret"'],
-            "the argument b does not fit Shop.add; it is of another type, or not known there",
+            "the argument b does not fit Shop.add; it is of another type, or was given twice",
         ),
         (
             ["Shop.add", "1", "2", "--named", "c=3"],
-            "the argument c does not fit Shop.add; it is of another type, or not known there",
+            "Shop.add has no argument that is called c; check the names",
         ),
         (
             ["Shop.lines", "3"],

@@ -14,7 +14,11 @@ HELLO = frames.encode(frames.Hello((1,), Limits()))
 @pytest.mark.parametrize("cut", [0, len(HELLO), len(HELLO) + 5])
 def test_nothing_is_written_ahead_of_hello(cut: int) -> None:
     acceptor = Connection(Role.ACCEPTOR)
-    data = HELLO + frames.encode(frames.Ping(1)) + frames.encode(frames.Call(1, 0, "Any", None, None, b"\x82\x80\xa0"))
+    data = (
+        HELLO
+        + frames.encode(frames.Ping(1))
+        + frames.encode(frames.Call(1, 0, "Any", None, None, b"\x82\x80\xa0"))
+    )
     acceptor.receive(data[:cut])
     acceptor.receive(data[cut:])
     acceptor.result(1, b"\xf6")
