@@ -238,15 +238,22 @@ class Core:
         self._outbox.close(*last)
         self._most_calls = 0
 
-    def _close(self, code: ErrorCode) -> None:
+    def _close(self, code: ErrorCode, before: int | None = None) -> None:
         """Queue the last frame of the session in place of everything else that waits (clause LEAVE-4)."""
         if self.state is State.CLOSED:
             return
-        self._stop(encode(Goaway(self.last_in, code)))
+        last = self.last_in
+        if before is not None:
+            last = max(min(last, before - 2), 0)
+        self._stop(encode(Goaway(last, code)))
 
-    def fail(self, violation: ProtocolViolation) -> None:
-        """End the session for what the other side did, where only the core's user could see it (a reference)."""
-        self._close(violation.code)
+    def fail(self, violation: ProtocolViolation, *, before: int | None = None) -> None:
+        """End the session for what the other side did, where only the core's user could see it (a reference).
+
+        `before` is the call that broke the rule, if one did: it and those behind it, which were handed out, have not
+        run and won't (LEAVE-4, LEAVE-5).
+        """
+        self._close(violation.code, before)
 
     def shut(self) -> None:
         """The link is gone: drop all that is queued and take nothing more."""

@@ -65,7 +65,7 @@ class _Run:
 
 
 def read(data: bytes) -> Body:
-    """Decode the one item that `data` must be (VAL-1 to VAL-20); references stay `Reference` instances.
+    """Decode the one item that `data` must be (VAL-1 to VAL-22); references stay `Reference` instances.
 
     Raises ValueRefused with the clause, a path of array indexes (keys are data and stay out of it), and no value.
     """
@@ -185,12 +185,12 @@ def _spend(run: _Run, count: int, remaining: int) -> None:
         raise ValueRefused("VAL-18", "more than 1,048,576 items")
 
 
-def spend_squares(left: int, count: int, clause: str) -> int:
-    """What is `left` of a body's budget after `count` keys or elements that are hashed without a key."""
+def spend_squares(left: int, count: int) -> int:
+    """What is `left` of a body's budget after `count` keys or elements that are hashed without a key (VAL-22)."""
     left -= count * count
     if left < 0:
         raise ValueRefused(
-            clause, "too many integer keys, or elements of sets that are neither text nor bytes"
+            "VAL-22", "too many integer keys, or elements of sets that are neither text nor bytes"
         )
     return left
 
@@ -203,7 +203,7 @@ def _make_map(items: list[Any], count: int, run: _Run) -> dict[object, object]:
         # Numbers beyond 64 bits can only have come from a tag.
         if kinds != _INTEGER_KEYS or not all(INT_LOW <= key <= INT_HIGH for key in keys):
             raise ValueRefused("VAL-7", "the keys of a map are neither all text nor all integers of 64 bits")
-        run.squares = spend_squares(run.squares, count, "VAL-7")
+        run.squares = spend_squares(run.squares, count)
     result = dict(zip(keys, items[1::2], strict=True))
     if len(result) != count:
         raise ValueRefused("VAL-7", "a map has a key twice")
@@ -257,7 +257,7 @@ def _set(data: bytes, pos: int, depth: int, run: _Run) -> tuple[set[object], int
         pos = end
     kinds = set(map(type, elements))
     if not kinds <= KEYED:
-        run.squares = spend_squares(run.squares, count, "VAL-15")
+        run.squares = spend_squares(run.squares, count)
     return make_set(elements, kinds), pos
 
 

@@ -24,11 +24,11 @@ MAX_ITEMS: Final = 1_048_576
 # Bytes of one bignum (VAL-4); refused before the number is made.
 MAX_BIGNUM_BYTES: Final = 64
 # The sum of n² over the maps with n integer keys and the sets of n elements that are neither text nor bytes, of
-# one body (VAL-7, VAL-15): one of 16,384, or 256 of 1,024. Python hashes numbers without a key, so that whoever
+# one body (VAL-22): one of 16,384, or 256 of 1,024. Python hashes numbers without a key, so that whoever
 # chooses them can make a dict or set of n take n²/3 steps: 80,000 integer keys of 64 bits, 0.7 MB and found in
 # 0.3 s, keep a processor busy for 10 s. With this bound it is a third of a second for a body at the worst.
 MAX_SQUARES: Final = 16_384**2
-# Elements of one set with one hash, before equality (a Python function for some types) is asked pair by pair.
+# Elements of one set with one hash (VAL-22), before equality (a Python function for some types) is asked pair by pair.
 # Honest numbers stay far below: 64-bit integers share a hash at most 16 times, floats 36 times.
 MAX_SAME_HASH: Final = 64
 
@@ -250,7 +250,7 @@ def make_set(elements: Collection[object], kinds: set[type]) -> set[object]:
     if len(elements) > MAX_SAME_HASH and not kinds <= KEYED:
         [(_, most)] = Counter(map(hash, elements)).most_common(1)
         if most > MAX_SAME_HASH:
-            raise ValueRefused("VAL-15", "too many elements of a set share a hash")
+            raise ValueRefused("VAL-22", "too many elements of a set share a hash")
     result = set(elements)
     if len(result) != len(elements):
         raise ValueRefused("VAL-15", "a set has two elements that are equal")

@@ -271,7 +271,7 @@ def _map(values: dict[Any, Any], depth: int, run: _Run) -> dict[Any, Any]:
     if len(out) != len(values):
         raise ValueRefused("VAL-7", "two keys of a map have the same form")
     if int in kinds:
-        run.squares = spend_squares(run.squares, len(out), "VAL-7")
+        run.squares = spend_squares(run.squares, len(out))
     return out
 
 
@@ -402,7 +402,7 @@ def _set(values: AbstractSet[object], depth: int, run: _Run) -> CBORTag:
     if len(kinds) > 1 or not kinds <= _ELEMENT_KINDS:
         raise ValueRefused("VAL-15", "the elements of a set are not of one scalar type")
     if not kinds <= _KEYED_KINDS:
-        run.squares = spend_squares(run.squares, len(elements), "VAL-15")
+        run.squares = spend_squares(run.squares, len(elements))
     ordered = sorted(((_encoded(element), element) for element in elements), key=itemgetter(0))
     if any(one[0] == other[0] for one, other in pairwise(ordered)):
         raise ValueRefused("VAL-15", "two elements of a set have the same form")

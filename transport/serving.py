@@ -60,7 +60,7 @@ class Serving:
             try:
                 call.referent = self._session.references.resolve(frame.target[0])
             except ProtocolViolation as violation:
-                self._session.violated(violation)
+                self._session.violated(violation, before=frame.id)
                 return
             except CallError as refused:
                 self._finish_error(call, refused.code, None)

@@ -693,9 +693,12 @@ class Session:
         except ProtocolViolation as violation:
             self.violated(violation)
 
-    def violated(self, violation: ProtocolViolation) -> None:
-        """The other side broke the protocol in a way that only this layer or one above could see."""
-        self._conn.fail(violation)
+    def violated(self, violation: ProtocolViolation, *, before: int | None = None) -> None:
+        """The other side broke the protocol in a way that only this layer or one above could see.
+
+        `before` is the call that did, where none from it on has run.
+        """
+        self._conn.fail(violation, before=before)
         self._on_failed(events.Failed(violation))
 
     def _on_auth(self, frame: frames.Auth) -> None:

@@ -40,6 +40,7 @@ from .values import (
     UUID,
     day,
     decimal,
+    hashed,
     members,
     moment,
     span,
@@ -599,6 +600,22 @@ def _bounds(bin_: Bin) -> None:
             parts=parts,
         )
     )
+    for name, item, shown in (
+        ("map", pairs((ONE, NULL)), "{1: null}"),
+        ("set", members(ONE), "258([1])"),
+    ):
+        parts = hashed(item)
+        bin_.book.add(
+            entry(
+                f"squares.over.{name}",
+                "VAL-22",
+                b"".join(part * times for part, times in parts),
+                f"128 maps and 128 sets of 1,024 integers each, and a {name} of one: the squares are over 2^28.",
+                diag=f"[{{0: null, ... 1023: null}}, ... 128 times, 258([0, ... 1023]), ... 128 times, {shown}]",
+                error="bad-arguments",
+                parts=parts,
+            )
+        )
 
 
 def _simples(bin_: Bin) -> None:

@@ -533,6 +533,24 @@ def _bounds(shelf: Shelf) -> None:
             parts=parts,
         )
     )
+    parts = hashed()
+    shelf.book.add(
+        entry(
+            "squares.most",
+            "VAL-22",
+            b"".join(part * times for part, times in parts),
+            "128 maps and 128 sets of 1,024 integers each: the squares of their sizes are 2^28 together, the most.",
+            diag="[{0: null, ... 1023: null}, ... 128 times, 258([0, ... 1023]), ... 128 times]",
+            parts=parts,
+        )
+    )
+
+
+def hashed(*more: bytes) -> list[tuple[bytes, int]]:
+    """As many integer keys and elements of sets as a body may have (VAL-22), and `more`, all in one array."""
+    keys = pairs(*((integer(number), NULL) for number in range(1024)))
+    elements = members(*map(integer, range(1024)))
+    return [(head(4, 256 + len(more)), 1), (keys, 128), (elements, 128), *((item, 1) for item in more)]
 
 
 def tagged_items(more: int) -> list[tuple[bytes, int]]:
