@@ -16,7 +16,7 @@ from rich.text import Text
 
 from .failure import Exit, Failure, OutputClosed
 
-NARROW: Final = 100  # columns below which tables leave out what is least needed
+NARROW: Final = 104  # columns below which tables leave out what is least needed
 
 
 @contextmanager
