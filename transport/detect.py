@@ -81,7 +81,8 @@ class Reception:
         from .websocket import accept_websocket  # here, so that plain sockets need nothing of HTTP
 
         left = replace(self._options, handshake_timeout=max(0.0, deadline - trio.current_time()))
-        facts = replace(link.facts, path=self._url.path or "/")
+        # A Unix socket's URL has the path of its file, which is none of HTTP's.
+        facts = replace(link.facts, path="/" if self._url.scheme == "unix" else self._url.path or "/")
         await accept_websocket(LinkStream(link), left, facts, handle)
 
     async def _proxied(self, link: SocketLink) -> None:

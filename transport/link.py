@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,19 @@ class Link(ABC):
     facts: LinkFacts
     half_closes: ClassVar[bool] = False
     """Whether `send_eof` really tells the other end, which then may go on sending."""
+
+    @property
+    def last_arrival(self) -> float:
+        """When bytes came last that `receive` did not give at once, on trio's clock; minus infinity if never.
+
+        A part of a TLS record is such bytes, and a WebSocket ping: no data, but a sign of life (clause KEEP-3).
+        """
+        return -math.inf
+
+    @property
+    def arrived(self) -> int:
+        """How many bytes have come, with all that carries the data, where `receive` may hold some back; else 0."""
+        return 0
 
     @abstractmethod
     async def send(self, data: Buffer) -> None:

@@ -127,7 +127,8 @@ class Session:
         self._ended = trio.Event()
         self._started = self._last_read = trio.current_time()
         self._frame_since: float | None = None
-        self._frame_size = 0
+        self._frame_size = 0  # of it, when it was looked at last
+        self._frame_arrived = 0  # of the link, at that time
 
     # --- what is known about it --------------------------------------------------------------------------------------
 
@@ -267,7 +268,7 @@ class Session:
             for event in found:
                 reactions[type(event)](self, event)
             if conn.partial and (self._frame_since is None or found):
-                self._frame_since, self._frame_size = self._last_read, conn.partial
+                self._watch_frame(self._last_read)
                 self._timers.wake(self._last_read + self._timing.slow)
             elif not conn.partial:
                 self._frame_since = None
@@ -281,6 +282,10 @@ class Session:
         conn = self._conn
         if conn.peer_is_leaving and self._ending is None and not (conn.calls_in or conn.calls_out):
             self._end(Unavailable("the other side has left", ran=False))
+
+    def _watch_frame(self, now: float) -> None:
+        """A frame is under way: look again in `Timing.slow` seconds how much of it has come since."""
+        self._frame_since, self._frame_size, self._frame_arrived = now, self._conn.partial, self._link.arrived
 
     def _lost(self, error: LinkError) -> None:
         """The link is gone: nothing more can be sent or will come."""
@@ -353,19 +358,21 @@ class Session:
             if conn.state is State.OPENING:
                 return due
         idle = conn.limits.idle_time / 1000
-        if now - self._last_read >= idle:
+        heard = max(self._last_read, self._link.last_arrival)  # any byte is a sign of life (KEEP-3)
+        if now - heard >= idle:
             return self._give_up(f"nothing came from the other side for {idle:g} s")
         if output.blocked_since is not None and now - output.blocked_since >= timing.stalled:
             return self._give_up(f"the other side read nothing for {timing.stalled:g} s")
-        again = min(self._last_read + idle, now + timing.stalled)
+        again = min(heard + idle, now + timing.stalled)
         if self._frame_since is not None:
             if now - self._frame_since >= timing.slow:
-                if conn.partial - self._frame_size < timing.rate * timing.slow:
+                came = max(conn.partial - self._frame_size, self._link.arrived - self._frame_arrived)
+                if came < timing.rate * timing.slow:
                     violation = ProtocolViolation("KEEP-4", "a frame comes more slowly than it must")
                     conn.fail(violation)
                     self._on_failed(events.Failed(violation))
                     return math.inf
-                self._frame_since, self._frame_size = now, conn.partial
+                self._watch_frame(now)
             again = min(again, self._frame_since + timing.slow)
         third = conn.peer_limits.idle_time / 3000
         if now - output.last_write >= third and not conn.ping_outstanding:

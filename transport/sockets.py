@@ -135,6 +135,11 @@ class SocketLink(Link):
         await trio.lowlevel.checkpoint_if_cancelled()
         self.shutdown()
 
+    async def finish(self) -> None:
+        """As `send_eof`: for a socket, to say that nothing more comes and to half-close are one."""
+        await self.send_eof()
+        await self.turn()
+
     def shutdown(self) -> None:
         """Say that nothing more will be sent; more than once is no error. Raises LinkClosed."""
         if self._eof:
@@ -178,10 +183,11 @@ class SocketLink(Link):
 
     async def _wait(self, ready: Callable[[socket.socket], Awaitable[None]]) -> None:
         self._turns = TURNS
-        try:
-            await ready(self.sock)
-        except (trio.ClosedResourceError, OSError, ValueError):
-            raise LinkClosed(f"this end has closed the connection to {self.peer}") from None
+        if not self.closed:  # trio would take note of a socket that is none, and find it busy the next time
+            with contextlib.suppress(trio.ClosedResourceError):
+                await ready(self.sock)
+                return
+        raise LinkClosed(f"this end has closed the connection to {self.peer}")
 
     def _because(self, error: OSError) -> LinkClosed:
         if self.closed:

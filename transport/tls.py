@@ -8,7 +8,9 @@ An end without TLS's own closing message is an abnormal end: somebody in between
 from __future__ import annotations
 
 import contextlib
+import math
 import ssl
+import sys
 import threading
 from dataclasses import replace
 from typing import Final
@@ -42,7 +44,8 @@ class TlsLink(Link):
     """A framed link over TLS on a socket link, which it owns; WebSocket stands on one too.
 
     Made by `dial_tls` and `accept_tls`, which do the handshake and complete `facts`. TLS can't be half-closed
-    in a way that every implementation goes along with, so `send_eof` does nothing.
+    in a way that every implementation goes along with, so `send_eof` does nothing; `finish` is for those who
+    need nothing more from the other end.
     """
 
     def __init__(
@@ -69,6 +72,10 @@ class TlsLink(Link):
         self._flushing = False
         self._flushed = trio.lowlevel.ParkingLot()
         self._broken = False
+        self._finished = False  # this end's closing message was sent
+        self._early = b""  # decrypted before that, because it could not be afterwards
+        self._arrived = 0
+        self._last_arrival = -math.inf
         self._ended = False  # the other end's closing message was read
         self._failure: LinkError | None = None
 
@@ -76,6 +83,16 @@ class TlsLink(Link):
     def closed(self) -> bool:
         """Whether this end has closed it."""
         return self.io.closed
+
+    @property
+    def last_arrival(self) -> float:
+        """As in `Link`: when bytes came last of which nothing could be decrypted yet."""
+        return self._last_arrival
+
+    @property
+    def arrived(self) -> int:
+        """As in `Link`: how many encrypted bytes have come."""
+        return self._arrived
 
     async def handshake(self) -> None:
         """The handshake, without its last bytes, which `flush` sends. Raises ssl.SSLError or LinkClosed."""
@@ -144,6 +161,8 @@ class TlsLink(Link):
                 self._flush_soon()
             self._fed(await self.io.receive())
             data = self._decrypted(most)
+            if data is None:
+                self._last_arrival = trio.current_time()
         return data
 
     def establish(self, certificate: bytes | None, *, verified: bool, hostname_checked: bool) -> None:
@@ -179,13 +198,26 @@ class TlsLink(Link):
             self._flushing = False
             self._flushed.unpark_all()
 
+    async def finish(self) -> None:
+        """Send the closing message, and go on receiving; more than once is no error. Raises LinkError.
+
+        Not every implementation sends on after it, so this is for an end that needs nothing more.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if not self._finished:
+            self._check_sending()
+            with contextlib.suppress(LinkError):  # `receive` raises it
+                self._early = self._decrypted(sys.maxsize) or b""  # OpenSSL would drop it with the next line
+            self._say_last()
+        await self.flush()
+        await self.io.turn()
+
     async def aclose(self) -> None:
         """Say that this is the end, where there is room for that within a second, and close."""
         try:
             if not self.closed and not self._broken:
                 with trio.move_on_after(CLOSING), contextlib.suppress(LinkError):
-                    with contextlib.suppress(ssl.SSLError):
-                        self.ssl.unwrap()  # writes the closing message; the other end's is not waited for
+                    self._say_last()
                     await self.flush()
         finally:
             self.close()
@@ -198,6 +230,11 @@ class TlsLink(Link):
     def close(self) -> None:
         """Close at once, without a closing message. More than once is no error."""
         self.io.close()
+
+    def _say_last(self) -> None:
+        self._finished = True
+        with contextlib.suppress(ssl.SSLError):
+            self.ssl.unwrap()  # writes the closing message; the other end's is not waited for
 
     def _push(self) -> bool:
         """Hand the kernel what is encrypted; whether it took all of it."""
@@ -225,12 +262,16 @@ class TlsLink(Link):
 
     def _fed(self, data: bytes) -> None:
         if data:
+            self._arrived += len(data)
             self._incoming.write(data)
         else:
             self._incoming.write_eof()
 
     def _decrypted(self, most: int) -> bytes | None:
         """What can be decrypted now; None: more bytes are needed; `b""`: the orderly end."""
+        if self._early:
+            data, self._early = self._early[:most], self._early[most:]
+            return data
         if self._failure is not None:
             raise self._failure
         if self._ended:
@@ -247,6 +288,9 @@ class TlsLink(Link):
                 size += len(piece)
         except ssl.SSLWantReadError:
             pass
+        except ssl.SSLZeroReturnError:  # how Python tells the orderly end where this end has said its last, too
+            self._ended = True
+            return b"".join(pieces)
         except ssl.SSLError as error:
             self._failure = tls_errors.running(error, self.facts.peer)
             self._failure.__cause__ = error
@@ -257,6 +301,8 @@ class TlsLink(Link):
     def _check_sending(self) -> None:
         if self.closed:
             raise LinkClosed(f"this end has closed the connection to {self.facts.peer}")
+        if self._finished:
+            raise LinkClosed(f"this end has already said that it sends nothing more to {self.facts.peer}")
         if self._broken:
             raise LinkClosed(
                 f"a send to {self.facts.peer} was cancelled half way, so nothing more can be sent"

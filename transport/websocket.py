@@ -43,6 +43,16 @@ class WebSocketLink(Link):
         self._cut = False  # a send was cancelled half way
         self._closed = False
 
+    @property
+    def last_arrival(self) -> float:
+        """As in `Link`: a ping counts, and a part of a message."""
+        return self._wire.last_arrival
+
+    @property
+    def arrived(self) -> int:
+        """As in `Link`: all bytes of the connection."""
+        return self._wire.arrived
+
     async def send(self, data: Buffer) -> None:
         """Send `data` in as few messages as can be. Raises LinkClosed, always after a cancelled call."""
         await trio.lowlevel.checkpoint_if_cancelled()

@@ -15,6 +15,7 @@ handlers are overridden where what they do does not fit a session:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from contextlib import suppress
 from typing import Final
@@ -30,6 +31,7 @@ from graftwire.protocol.errors import LinkClosed, LinkError, ProtocolViolation
 
 from .link import Buffer
 from .messages import FrameWalk
+from .streams import LinkStream
 
 INBOX: Final = 196_608  # bytes that wait for `receive` at which the reader stops reading
 READ: Final = 65_536  # bytes read at a time; with INBOX, `receive` never gives more than 256 KiB
@@ -118,6 +120,19 @@ class Tap(trio.abc.Stream):
         self._stream = stream
         self.torn = False  # a write is under way, or was not finished: what the other end has is unknown
         self.failure: Exception | None = None  # why the stream can't be read any more
+        self._link = stream.link if isinstance(stream, LinkStream) else None
+        self._arrived = 0
+        self._last_arrival = -math.inf
+
+    @property
+    def last_arrival(self) -> float:
+        """As in `Link`: when anything came last, a ping or a part of a TLS record too."""
+        return max(self._last_arrival, self._link.last_arrival if self._link is not None else -math.inf)
+
+    @property
+    def arrived(self) -> int:
+        """As in `Link`: how many bytes have come, counted as far down as can be."""
+        return max(self._arrived, self._link.arrived if self._link is not None else 0)
 
     async def send_all(self, data: Buffer) -> None:
         """Send all of `data`, or raise trio.ClosedResourceError if an earlier call did not."""
@@ -134,10 +149,14 @@ class Tap(trio.abc.Stream):
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """The next bytes; what breaks the stream is kept in `failure`."""
         try:
-            return await self._stream.receive_some(max_bytes)
+            data = await self._stream.receive_some(max_bytes)
         except trio.BrokenResourceError as error:
             self.failure = error
             raise
+        if data:
+            self._arrived += len(data)
+            self._last_arrival = trio.current_time()
+        return data
 
     async def aclose(self) -> None:
         """Close the stream, if it is not gone already."""
@@ -175,6 +194,16 @@ class Wire(trio_websocket.WebSocketConnection):
         self._finished = False
         self._code = 1000  # what the close of this end will say
         self.inbox = Inbox()
+
+    @property
+    def last_arrival(self) -> float:
+        """As in `Link`."""
+        return self._tap.last_arrival
+
+    @property
+    def arrived(self) -> int:
+        """As in `Link`."""
+        return self._tap.arrived
 
     async def run(self) -> None:
         """Read until the end. Raises nothing but Cancelled: what goes wrong ends `inbox`."""

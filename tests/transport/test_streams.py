@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import check_half_closeable_stream, wait_all_tasks_blocked
 
 from graftwire.protocol.errors import LinkClosed
 from graftwire.transport import sockets, streams
@@ -24,33 +24,66 @@ def socket_links() -> tuple[SocketLink, SocketLink]:
     return SocketLink(dialled, FACTS), SocketLink(accepted, FACTS)
 
 
-async def tls_links(client: ssl.SSLContext, server: ssl.SSLContext) -> tuple[TlsLink, TlsLink]:
-    one, other = socket_links()
+def local_links() -> tuple[SocketLink, SocketLink]:
+    """Over a pair of Unix sockets: full is full there, while TCP moves on what it has taken whenever it likes."""
+    one, other = socket.socketpair()
+    return SocketLink(one, FACTS), SocketLink(other, FACTS)
+
+
+async def tls_links(
+    client: ssl.SSLContext, server: ssl.SSLContext, below: tuple[SocketLink, SocketLink] | None = None
+) -> tuple[TlsLink, TlsLink]:
+    one, other = below or socket_links()
     dialled = TlsLink(one, FACTS, client, (ALPN_FRAMED,), "localhost")
     accepted = TlsLink(other, FACTS, server, (ALPN_FRAMED,), None)
 
-    async def shake(link: TlsLink) -> None:
-        await link.handshake()
-        await link.flush()
-
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(shake, dialled)
-        nursery.start_soon(shake, accepted)
+        nursery.start_soon(accepted.handshake)
+        await dialled.handshake()
+        await dialled.flush()
+    accepted.hold()  # as `accept_tls` does, or an end that only sends would close with session tickets unread
     return dialled, accepted
 
 
-async def clogged(one: SocketLink | TlsLink, other: SocketLink | TlsLink) -> tuple[LinkStream, LinkStream]:
+def streams_of(links: tuple[SocketLink, SocketLink] | tuple[TlsLink, TlsLink]) -> tuple[LinkStream, LinkStream]:
+    return LinkStream(links[0]), LinkStream(links[1])
+
+
+def clogged(links: tuple[SocketLink, SocketLink] | tuple[TlsLink, TlsLink]) -> tuple[LinkStream, LinkStream]:
     """Both directions full."""
-    for link in (one, other):
+    for link in links:
         while link.send_nowait(bytes(65_536)):
             pass
-    return LinkStream(one), LinkStream(other)
+    return streams_of(links)
 
 
 @pytest.fixture
 def yielding(monkeypatch: pytest.MonkeyPatch) -> None:
     """Links that yield at each call, as trio's checks have it, and not every few of them."""
     monkeypatch.setattr(sockets, "TURNS", 1)
+
+
+# `LinkStream` has a half-close, so it is trio's check for streams with one, which includes the one for those without.
+async def test_a_socket_link_is_a_stream(yielding: None) -> None:
+    async def made() -> tuple[LinkStream, LinkStream]:
+        return streams_of(socket_links())
+
+    async def full() -> tuple[LinkStream, LinkStream]:
+        return clogged(local_links())
+
+    await check_half_closeable_stream(made, full)
+
+
+async def test_a_tls_link_is_a_stream(
+    yielding: None, client_tls: ssl.SSLContext, server_tls: ssl.SSLContext
+) -> None:
+    async def made() -> tuple[LinkStream, LinkStream]:
+        return streams_of(await tls_links(client_tls, server_tls))
+
+    async def full() -> tuple[LinkStream, LinkStream]:
+        return clogged(await tls_links(client_tls, server_tls, local_links()))
+
+    await check_half_closeable_stream(made, full)
 
 
 async def test_failures_keep_their_sentence() -> None:
