@@ -1,6 +1,6 @@
 """What an accepted connection becomes: PROXY header, then TLS, then a framed link or WebSocket.
 
-    listener   detect   first byte 0    first byte 0x16 (TLS)            a letter
+    listener   detect   first byte 0    first byte 0x16 (TLS)            a capital letter
     tcp, unix  no       framed: nobody looks at the first byte
     tls        no       refused         framed, by ALPN                  refused
     ws         no       refused         refused                          WebSocket
@@ -37,6 +37,7 @@ Handler = Callable[[Link], Awaitable[None]]
 
 _FRAMED: Final = 0x00  # clause LINK-2
 _TLS: Final = 0x16
+_CAPITALS: Final = range(ord("A"), ord("Z") + 1)  # a method of HTTP (clause LINK-5)
 
 
 class Reception:
@@ -110,7 +111,7 @@ class Reception:
             return _named(link, "tcp"), True
         if first == _TLS and self._options.tls is not None:
             return await self._tls(link, framed=True, http=True)
-        if chr(first).isascii() and chr(first).isalpha():
+        if first in _CAPITALS:
             return _named(link, "ws"), False
         raise LinkError(f"what the client {link.facts.peer} speaks is not served at this port")
 

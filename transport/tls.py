@@ -288,7 +288,9 @@ class TlsLink(Link):
                 size += len(piece)
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLZeroReturnError:  # how Python tells the orderly end where this end has said its last, too
+        except (
+            ssl.SSLZeroReturnError
+        ):  # how Python tells the orderly end where this end has said its last, too
             self._ended = True
             return b"".join(pieces)
         except ssl.SSLError as error:
@@ -366,16 +368,21 @@ async def accept_tls(io: SocketLink, context: ssl.SSLContext, alpn: tuple[str, .
     link = TlsLink(io, io.facts, context, alpn, None)
     try:
         await link.handshake()
-        _check_version(link, io.facts.peer)
     except ssl.SSLError as error:
         await leave(io)
         raise tls_errors.listening(error, io.facts.peer) from error
+    try:
+        _check_version(link, io.facts.peer)
+    except TlsError:
+        await link.aclose()  # with the end of the handshake, so that the client sees the version, too
+        raise
     certificate = link.ssl.getpeercert(binary_form=True)
     verified = certificate is not None and link.ssl.context.verify_mode != ssl.CERT_NONE
     link.establish(certificate, verified=verified, hostname_checked=False)
     if link.ssl.version() == "TLSv1.3":
         link.hold()
-    await link.flush()
+    else:
+        await link.flush()
     return link
 
 

@@ -37,15 +37,23 @@ async def tls_links(
     dialled = TlsLink(one, FACTS, client, (ALPN_FRAMED,), "localhost")
     accepted = TlsLink(other, FACTS, server, (ALPN_FRAMED,), None)
 
+    async def accept() -> None:
+        await accepted.handshake()
+        if accepted.ssl.version() == "TLSv1.3":
+            accepted.hold()  # as `accept_tls`, or an end that only sends would close with session tickets unread
+        else:
+            await accepted.flush()
+
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(accepted.handshake)
+        nursery.start_soon(accept)
         await dialled.handshake()
         await dialled.flush()
-    accepted.hold()  # as `accept_tls` does, or an end that only sends would close with session tickets unread
     return dialled, accepted
 
 
-def streams_of(links: tuple[SocketLink, SocketLink] | tuple[TlsLink, TlsLink]) -> tuple[LinkStream, LinkStream]:
+def streams_of(
+    links: tuple[SocketLink, SocketLink] | tuple[TlsLink, TlsLink],
+) -> tuple[LinkStream, LinkStream]:
     return LinkStream(links[0]), LinkStream(links[1])
 
 
