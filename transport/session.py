@@ -413,15 +413,7 @@ class Session:
         the call that is being served. Raises CallError. If cancelled, the other side is told to cancel the call.
         """
         conn = self._conn
-        if self._ending is not None or self._slots or not conn.may_call(len(body)) or self._output.full:
-            await self._wait_for_slot(len(body))
-        try:
-            id = conn.call(0, target, body, outgoing_context(trace), credential)
-        except LocalProtocolError as error:
-            raise self._refused(error) from None
-        except DeadlinePassed:
-            await trio.lowlevel.checkpoint()  # raises Cancelled where the deadline is that of a scope
-            raise DeadlineExceeded(ran=False) from None
+        id = await self._place(0, target, body, trace, credential)
         pending = self._pending[id] = _Pending(trio.lowlevel.current_task())
         if sent_references is not None:
             self._carried[id] = sent_references
@@ -453,16 +445,8 @@ class Session:
         """Make a call with streams; leaving the block before its end cancels it. As `request` in all else."""
         conn = self._conn
         await trio.lowlevel.checkpoint_if_cancelled()
-        if self._ending is not None or self._slots or not conn.may_call(len(body)) or self._output.full:
-            await self._wait_for_slot(len(body))
         call = OutgoingCall(self, shape)
-        try:
-            call.id = conn.call(shape, target, body, outgoing_context(trace), credential)
-        except LocalProtocolError as error:
-            raise self._refused(error) from None
-        except DeadlinePassed:
-            await trio.lowlevel.checkpoint()  # raises Cancelled where the deadline is that of a scope
-            raise DeadlineExceeded(ran=False) from None
+        call.id = await self._place(shape, target, body, trace, credential)
         self._streams[call.id] = call
         if sent_references is not None:
             self._carried[call.id] = sent_references
@@ -472,6 +456,31 @@ class Session:
         finally:
             self._streams.pop(call.id, None)
             call.close()
+
+    async def _place(
+        self,
+        shape: int,
+        target: frames.Target,
+        body: bytes,
+        trace: tuple[bytes, bytes, int] | None,
+        credential: tuple[str, bytes] | None,
+    ) -> int:
+        """Queue a CALL, as soon as one can be made; returns its id. Raises CallError."""
+        conn = self._conn
+        while True:
+            if self._ending is not None or self._slots or not conn.may_call(len(body)) or self._output.full:
+                await self._wait_for_slot(len(body))
+            try:
+                return conn.call(shape, target, body, outgoing_context(trace), credential)
+            except LocalProtocolError as error:
+                if error.clause != "FRAME-2" or self._opened.is_set():
+                    raise self._refused(error) from None
+            except DeadlinePassed:
+                await trio.lowlevel.checkpoint()  # raises Cancelled where the deadline is that of a scope
+                raise DeadlineExceeded(ran=False) from None
+            await (
+                self._opened.wait()
+            )  # it is more than what every peer takes, and may be less than what this one does
 
     async def _wait_for_slot(self, body_size: int) -> None:
         """Wait, in order of arrival, until a call with such a body can be made."""
@@ -483,7 +492,10 @@ class Session:
             if conn.peer_is_leaving:
                 raise Unavailable("the other side is leaving and takes no new calls", ran=False)
             if body_size > conn.peer_limits.unfinished_body_bytes:
-                raise self._too_large()
+                if self._opened.is_set():
+                    raise self._too_large()
+                await self._opened.wait()  # what it takes is not known yet, only what every peer does
+                continue
             if self._output.full:
                 await self._output.room()
                 continue
@@ -544,8 +556,10 @@ class Session:
         """
         conn = self._conn
         await trio.lowlevel.checkpoint_if_cancelled()
-        if not conn.fits(len(body)) and self._opened.is_set():
-            raise self._too_large()
+        if not conn.fits(len(body)):
+            await self._opened.wait()  # before, only what every peer takes is known
+            if self._ending is None and not conn.fits(len(body)):
+                raise self._too_large()
         while not conn.may_send_item(id) or self._output.full:
             if self._ending is not None or not conn.is_open(id):
                 break
@@ -557,9 +571,7 @@ class Session:
             raise CallEnded("the session is over")
         try:
             conn.item(id, body)
-        except LocalProtocolError as error:
-            if error.clause == "FRAME-2":
-                raise self._too_large() from None
+        except LocalProtocolError:
             raise CallEnded("the call is over") from None
         self._output.nudge()
 

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import ContextVar
 
 import pytest
 import trio
 import trio.testing
 
-from graftwire.protocol import errors, frames, values
+from graftwire.protocol import errors, events, frames, values
 from graftwire.protocol.connection import Role
 from graftwire.protocol.errors import ErrorCode
 from graftwire.protocol.limits import LARGEST_INTEGER, Limits
 from graftwire.transport.context import current_call, outgoing_context
-from graftwire.transport.incoming import IncomingCall
+from graftwire.transport.facts import LinkFacts
+from graftwire.transport.incoming import CallEnded, IncomingCall
+from graftwire.transport.link import ConnectOptions, Link, ListenOptions
+from graftwire.transport.memory import memory_pair
 from graftwire.transport.serving import MOST_PARKED
 from graftwire.transport.session import Session, Timing
+from graftwire.transport.url import parse
+from graftwire.transport.websocket import accept_websocket, connect_websocket
 
 from .peer import Peer, session_and_peer
+from .test_streams import local_links, tls_links
 
 NOTHING = values.encode_arguments((), {})
 NULL = values.encode(None)
@@ -825,3 +833,453 @@ async def test_a_group_in_which_a_cancellation_hides_a_failure() -> None:
         assert error.code in (ErrorCode.CANCELLED, ErrorCode.INTERNAL)
         await trio.testing.wait_all_tasks_blocked()
         assert session.usable
+
+
+# --- any byte is a sign of life --------------------------------------------------------------------------------------
+
+
+async def test_a_websocket_ping_is_a_sign_of_life(autojump_clock: trio.testing.MockClock) -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    sessions: list[Session] = []
+
+    async def serve(link: Link) -> None:
+        sessions.append(Session(link, Role.ACCEPTOR, limits=Limits(idle_time=5_000)))
+        await sessions[0].run()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(accept_websocket, ours, ListenOptions(), LinkFacts("ws", "here", "there"), serve)
+        url = parse("ws://there:1")
+        async with connect_websocket(theirs, url, ConnectOptions(), LinkFacts("ws", "there", "here")) as link:
+            peer = Peer(link, Role.INITIATOR, None)
+            await peer.write()
+            await peer.wait_for(events.Opened)
+            (session,) = sessions
+            for _ in range(20):
+                await theirs.send_all(b"\x89\x80\0\0\0\0")  # an empty ping, masked with zeros
+                await trio.sleep(1)
+            assert session.usable
+            silent = trio.current_time()
+            await session.wait_ended()
+            assert 3 <= trio.current_time() - silent < 8
+            assert str(session.ending) == "nothing came from the other side for 5 s"
+
+
+@pytest.mark.parametrize("enough", [True, False])
+async def test_every_byte_of_a_tls_record_is_a_sign_of_life(
+    client_tls: ssl.SSLContext,
+    server_tls: ssl.SSLContext,
+    autojump_clock: trio.testing.MockClock,
+    enough: bool,
+) -> None:
+    """A record is 16 KiB and comes whole or not at all, but whoever sends it slowly does send."""
+    dialled, accepted = await tls_links(client_tls, server_tls, local_links())
+    timing = Timing(slow=4, rate=100)
+    session = Session(
+        accepted, Role.ACCEPTOR, limits=Limits(idle_time=3_000), receiver=Answers(say_null), timing=timing
+    )
+    peer = Peer(dialled, Role.INITIATOR, None)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(session.run)
+        await peer.write()
+        await peer.wait_for(events.Opened)
+        peer.conn.call(0, "Any", bytes(12_000))
+        frame = b"".join(peer.conn.take())
+        await dialled.send(frame[:100])
+        dialled._encrypt(memoryview(frame)[100:])
+        record = dialled._outgoing.read()
+        step = 200 if enough else 50
+        for start in range(0, len(record), step):
+            if not session.usable:
+                break
+            with suppress(errors.LinkError):
+                await dialled.io.send(record[start : start + step])
+            await trio.sleep(1)
+        if enough:
+            await peer.wait_for(frames.Result)
+        else:
+            await session.wait_ended()
+            assert "KEEP-4" in str(session.ending)
+        session.close()
+        await dialled.aclose()
+        await session.wait_ended()
+
+
+# --- endings that meet something else --------------------------------------------------------------------------------
+
+
+async def test_what_only_the_link_can_see_to_be_wrong_ends_the_session() -> None:
+    """A text message is no frame, but nothing that the core could find."""
+    ours, theirs = memory_pair()
+
+    class Strict(type(ours)):  # type: ignore[misc] - what a message transport does
+        async def receive(self) -> bytes:
+            data = await super().receive()
+            if data == b"text":
+                raise errors.ProtocolViolation("WS-2", "a text message")
+            return data
+
+    ours.__class__ = Strict
+    session = Session(ours, Role.ACCEPTOR)
+    peer = Peer(theirs, Role.INITIATOR, None)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(session.run)
+        await peer.write()
+        await peer.wait_for(events.Opened)
+        await theirs.send(b"text")
+        (goaway,) = await peer.wait_for(frames.Goaway)
+        assert goaway.code is ErrorCode.PROTOCOL
+        await theirs.aclose()
+        await session.wait_ended()
+    assert "WS-2" in str(session.ending)
+
+
+async def test_a_ping_that_is_not_answered_ends_with_the_session() -> None:
+    async with session_and_peer() as (session, peer):
+        async with trio.open_nursery() as nursery:
+
+            async def ask() -> None:
+                with pytest.raises(errors.Unavailable):
+                    await session.ping()
+
+            nursery.start_soon(ask)
+            await trio.testing.wait_all_tasks_blocked()
+            session.close()
+        await peer.link.aclose()
+        await session.wait_ended()
+        with pytest.raises(errors.Unavailable):
+            await session.ping()
+
+
+async def test_a_drain_ends_quietly_where_the_peer_goes_meanwhile() -> None:
+    async with session_and_peer() as (session, peer):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.drain, 10)
+            await peer.link.receive()  # the GOAWAY, and the PING that is never answered
+            await peer.link.aclose()
+        assert session.ending is not None
+
+
+async def test_a_drain_before_the_session_has_opened_closes_it() -> None:
+    async with session_and_peer(opened=False) as (session, peer):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.drain, 10)
+            await peer.wait_for_end()
+            await peer.link.aclose()
+        await session.drain(10)  # a second time: nothing is left to do
+
+
+async def test_a_session_that_was_closed_before_it_ran() -> None:
+    ours, theirs = memory_pair()
+    session = Session(ours, Role.INITIATOR)
+    session.close()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(session.run)
+        await theirs.aclose()
+        await session.wait_ended()
+    with pytest.raises(errors.Unavailable):
+        await session.wait_opened()
+
+
+async def test_a_challenge_without_an_answer_to_it() -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+        async with trio.open_nursery() as nursery:
+
+            async def prove() -> None:
+                with pytest.raises(errors.Unauthenticated) as caught:
+                    await session.authenticate("test", b"all I have")
+                assert str(caught.value) == (
+                    "the other side asks for a further proof, and this credential has none"
+                )
+
+            nursery.start_soon(prove)
+            await peer.wait_for(frames.Auth)
+            peer.conn.challenge(b"more")
+            await peer.write()
+        assert not session.usable
+
+
+async def test_a_verdict_that_comes_too_late() -> None:
+    """The session has ended while a proof was judged: there is nobody to tell, whatever the verdict."""
+    for verdict in (None, errors.Unauthenticated()):
+        judged = trio.Event()
+
+        class Slow(Answers):
+            async def authenticate(self, session: Session, scheme: str, proof: bytes) -> bytes | None:
+                with trio.CancelScope(shield=True):
+                    await judged.wait()
+                if verdict is not None:
+                    raise verdict
+                return None
+
+        async with session_and_peer(receiver=Slow(say_null)) as (session, peer):
+            peer.conn.authenticate("test", b"proof")
+            await peer.write()
+            await trio.testing.wait_all_tasks_blocked()
+            session.close()
+            judged.set()
+            await peer.wait_for_end()
+            assert not peer.of(frames.Accepted)
+            assert [goaway.code for goaway in peer.of(frames.Goaway)] == [ErrorCode.NONE]
+
+
+async def test_an_authentication_takes_its_time_and_no_more(autojump_clock: trio.testing.MockClock) -> None:
+    receiver = Answers(say_null)
+    receiver.verdicts = [b"prove it"]
+    async with session_and_peer(receiver=receiver, timing=Timing(opening=3)) as (session, peer):
+        await trio.sleep(20)
+        peer.conn.authenticate("test", b"first")
+        await peer.write()
+        await peer.wait_for(frames.Challenge)
+        await session.wait_ended()
+        assert str(session.ending) == "the other side did not finish its authentication within 3 s"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "text"),
+    [
+        (ErrorCode.UNAUTHENTICATED, errors.Unauthenticated, "the other side does not know who is calling"),
+        (ErrorCode.VERSION, errors.VersionMismatch, "the two sides share no protocol version"),
+        (ErrorCode.PROTOCOL, errors.SessionError, "the other side says that this side broke the protocol"),
+        (
+            ErrorCode.OVERLOADED,
+            errors.Unavailable,
+            "the other side ended the session: the other side takes no more calls just now",
+        ),
+    ],
+)
+async def test_why_the_other_side_ended_it(code: ErrorCode, kind: type[errors.CallError], text: str) -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+        await peer.link.send(frames.encode(frames.Goaway(0, code)))
+        await peer.wait_for_end()
+        assert type(session.ending) is kind
+        assert str(session.ending) == text
+
+
+async def test_a_released_reference_that_was_never_given_ends_the_session() -> None:
+    async with session_and_peer() as (session, peer):
+        await peer.link.send(frames.encode(frames.Release(2)))
+        (goaway,) = await peer.wait_for(frames.Goaway)
+        assert goaway.code is ErrorCode.PROTOCOL
+        assert "REF-2" in str(session.ending)
+
+
+# --- calls with streams at their limits ------------------------------------------------------------------------------
+
+
+async def test_a_stream_is_not_opened_when_the_time_is_up() -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+        with trio.move_on_after(0) as scope:
+            async with session.open(1, "Any", NOTHING):
+                raise AssertionError
+        assert scope.cancelled_caught
+        call = IncomingCall(session, frames.Call(2, 0, "Any", frames.Context(1), None, NOTHING))
+        call.deadline = trio.current_time() - 1
+        token = current_call.set(call)
+        for make in (session.open(1, "Any", NOTHING).__aenter__, lambda: session.request("Any", NOTHING)):
+            with pytest.raises(errors.DeadlineExceeded) as caught:
+                await make()
+            assert not caught.value.ran
+        current_call.reset(token)
+        assert session.calls_in_flight == (0, 0)
+
+
+async def test_a_stream_waits_for_a_slot_and_is_refused_where_the_peer_leaves() -> None:
+    async with session_and_peer(Role.INITIATOR, peer_limits=Limits(calls_in_flight=16)) as (session, peer):
+        async with trio.open_nursery() as nursery:
+            for _ in range(16):
+                nursery.start_soon(session.request, "Any", NOTHING)
+            opened = trio.Event()
+
+            async def stream() -> None:
+                async with session.open(1, "Stream", NOTHING):
+                    opened.set()
+
+            await peer.wait_for(frames.Call, 16)
+            nursery.start_soon(stream)
+            await trio.testing.wait_all_tasks_blocked()
+            assert not opened.is_set()
+            peer.conn.result(1, NULL)
+            await peer.write()
+            await opened.wait()
+            (last,) = [call for call in await peer.wait_for(frames.Call, 17) if call.target == "Stream"]
+            peer.conn.result(last.id, NULL)
+            for call in peer.of(frames.Call)[1:16]:
+                peer.conn.result(call.id, NULL)
+            await peer.write()
+        peer.conn.call(0, "Stay", NOTHING)
+        peer.conn.goaway(last.id)
+        await peer.write()
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(errors.Unavailable) as caught:
+            async with session.open(1, "Late", NOTHING):
+                raise AssertionError
+        assert not caught.value.ran
+
+
+async def test_what_fits_into_no_frame_is_refused_here() -> None:
+    limits = Limits(largest_frame=65_536)
+    async with session_and_peer(Role.INITIATOR, peer_limits=limits) as (session, peer):
+        large = bytes(70_000)
+        with pytest.raises(errors.TooLarge) as caught:
+            async with session.open(3, "Any", large):
+                raise AssertionError
+        assert "send it as a stream" in str(caught.value)
+        async with session.open(2, "Any", NOTHING) as call:
+            with pytest.raises(errors.TooLarge):
+                await call.send(large)
+
+
+async def test_what_is_large_waits_until_the_other_side_has_said_what_it_takes() -> None:
+    async with session_and_peer(Role.INITIATOR, opened=False) as (session, peer):
+        async with trio.open_nursery() as nursery:
+
+            async def stream() -> None:
+                async with session.open(2, "Stream", NOTHING) as call:
+                    await call.send(bytes(100_000))
+                    assert await call.result() == NULL
+
+            nursery.start_soon(stream)
+            nursery.start_soon(session.request, "Large", bytes(1_000_000))
+            await trio.testing.wait_all_tasks_blocked()
+            (item,) = await peer.wait_for(frames.Item)
+            assert item.body == bytes(100_000)
+            for call in await peer.wait_for(frames.Call, 2):
+                peer.conn.result(call.id, NULL)
+            await peer.write()
+
+
+async def test_an_item_for_a_call_that_is_over() -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+        async with session.open(3, "Any", NOTHING) as call:
+            call.end()
+            call.end()
+            await call.send(b"x")  # nothing more is sent, and `result` will say how it went
+            await peer.wait_for(frames.Call)
+            with pytest.raises(CallEnded, match="the call is over"):
+                await session.send_item(call.id, b"x")
+            session.cancel_call(call.id)
+            session.cancel_call(call.id)
+            session.end_stream(call.id)
+        session.close()
+        await peer.link.aclose()
+        await session.wait_ended()
+        with pytest.raises(CallEnded, match="the session is over"):
+            await session.send_item(1, b"x")
+        session.cancel_call(1)
+        session.end_stream(1)
+        session.release(2)
+
+
+async def test_a_sender_that_waits_for_credit_learns_of_the_end() -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+        async with trio.open_nursery() as nursery:
+
+            async def flood() -> None:
+                async with session.open(2, "Any", NOTHING) as call:
+                    with pytest.raises(CallEnded):
+                        while True:
+                            await call.send(bytes(50_000))
+
+            nursery.start_soon(flood)
+            await peer.wait_for(frames.Item)
+            while session._conn.has_output or session._output._busy:
+                await peer.read()
+            await trio.testing.wait_all_tasks_blocked()
+            session.close()
+
+
+async def test_the_receivers_items_end_and_so_does_its_error() -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+        async with session.open(1, "Any", NOTHING) as call:
+            await peer.wait_for(frames.Call)
+            peer.conn.item(1, NULL)
+            peer.conn.error(1, ErrorCode.DENIED)
+            await peer.write()
+            assert await call.next_item() == NULL
+            for ask in (call.next_item, call.result):
+                with pytest.raises(errors.Denied):
+                    await ask()
+            assert call.over
+
+
+async def test_a_caller_that_takes_items_sends_none() -> None:
+    """Asking for items that no stream brings gives the end at once."""
+    got: list[bytes | None] = []
+
+    async def ask(call: IncomingCall) -> bytes:
+        assert (call.has_client_stream, call.has_server_stream) == (False, True)
+        got.append(await call.next_item())
+        return NULL
+
+    async with session_and_peer(receiver=Answers(ask)) as (session, peer):
+        peer.conn.call(1, "Any", NOTHING)
+        await peer.write()
+        await peer.wait_for(frames.Result)
+    assert got == [None]
+
+
+async def test_a_handler_that_waits_for_an_item_can_be_cancelled() -> None:
+    async def ask(call: IncomingCall) -> bytes:
+        with trio.move_on_after(0.01):
+            await call.next_item()
+        return await call.next_item() or NULL
+
+    async with session_and_peer(receiver=Answers(ask)) as (session, peer):
+        id = peer.conn.call(2, "Any", NOTHING)
+        await peer.write()
+        await trio.sleep(0.02)
+        peer.conn.item(id, b"\x18\x2a")
+        peer.conn.end(id)
+        await peer.write()
+        (result,) = await peer.wait_for(frames.Result)
+        assert result.body == b"\x18\x2a"
+
+
+# --- what handlers do ------------------------------------------------------------------------------------------------
+
+
+class Failing(Answers):
+    """A receiver that fails before it has a task, and says much about it."""
+
+    def answer(self, call: IncomingCall) -> bytes | None:
+        raise RuntimeError
+
+    def failure(self, call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes | None]:
+        return ErrorCode.APPLICATION, values.encode(["Error", "x" * 70_000, {}])
+
+
+async def test_a_failure_without_a_task_and_larger_than_a_frame() -> None:
+    async with session_and_peer(receiver=Failing(hang), peer_limits=Limits(largest_frame=65_536)) as (
+        session,
+        peer,
+    ):
+        peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        (error,) = await peer.wait_for(frames.Error)
+        assert (error.code, error.body) == (ErrorCode.TOO_LARGE, None)
+
+
+async def test_a_call_on_a_reference_that_was_withdrawn() -> None:
+    async with session_and_peer(receiver=Answers(say_null)) as (session, peer):
+        id = session.references.give(len)
+        session.references._exports.withdraw(len)
+        peer.conn.call(0, (id, ""), NOTHING)
+        await peer.write()
+        (error,) = await peer.wait_for(frames.Error)
+        assert error.code is ErrorCode.UNKNOWN_TARGET
+        peer.conn.call(0, (id + 2, ""), NOTHING)
+        await peer.write()
+        (goaway,) = await peer.wait_for(frames.Goaway)
+        assert goaway.code is ErrorCode.PROTOCOL
+
+
+async def test_a_keyboard_interrupt_is_not_for_the_caller() -> None:
+    async def interrupted(call: IncomingCall) -> bytes:
+        raise BaseExceptionGroup("", [KeyboardInterrupt()])
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with session_and_peer(receiver=Answers(interrupted)) as (session, peer):
+            peer.conn.call(0, "Any", NOTHING)
+            await peer.write()
+            await session.wait_ended()
+    assert caught.value.subgroup(KeyboardInterrupt) is not None
