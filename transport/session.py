@@ -9,11 +9,10 @@ live in the nursery of `Session.run` and none outlives it.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 from collections.abc import Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -204,8 +203,10 @@ class Session:
             if self._ending is None and self._opened.is_set():
                 conn.goaway()
                 self._output.nudge(alone=True)
-                with contextlib.suppress(CallError):  # the session may end meanwhile, and then that is all
-                    await self.ping()  # its answer proves that the GOAWAY was read: no call is on its way
+                # The answer proves that the GOAWAY was read: no call is on its way any more. Who has nothing open may
+                # leave before it answers.
+                with suppress(CallError):
+                    await self.ping()
                 if self._ending is None:
                     conn.goaway(conn.last_in)
                     self._output.nudge(alone=True)

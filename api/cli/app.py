@@ -17,7 +17,7 @@ import typer
 
 from .failure import Exit, Failure, of_library
 from .options import count, seconds
-from .output import complain
+from .output import complain, line, writing
 
 HELP: Final = """Call/response between programs over TCP and WebSocket, with nothing hidden.
 
@@ -31,6 +31,7 @@ app: Final = typer.Typer(
     name="graftwire",
     invoke_without_command=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help reads well at every width, and in a file
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -54,8 +55,14 @@ Origins = Annotated[
 ]
 Listen = Annotated[
     list[str] | None,
-    typer.Option("--listen", metavar="URL", help="Listen here; port 0: a free one. May be given again."),
+    typer.Option(
+        "--listen", metavar="URL", help="Listen here (needed); port 0: a free one. May be given again."
+    ),
 ]
+
+
+def _example(text: str) -> str:
+    return f"\b\nFor example:\n  {text}"
 
 
 def _show_version(wanted: bool) -> None:
@@ -66,7 +73,7 @@ def _show_version(wanted: bool) -> None:
             number = version("graftwire")
         except PackageNotFoundError:
             number = "(not installed)"
-        typer.echo(f"graftwire {number} (protocol {VERSION})")
+        line(f"graftwire {number} (protocol {VERSION})")
         raise typer.Exit
 
 
@@ -80,10 +87,10 @@ def graftwire(
 ) -> None:
     """What runs before every command, and shows the help where there is none."""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        line(context.get_help())
 
 
-@app.command()
+@app.command(short_help="See it: real calls, and the frames that they send.")
 def demo(json: Json = False) -> None:
     """Show real calls over tcp, tls, ws and wss, how long they take, and the frames that they send."""
     from .demo import demo
@@ -91,7 +98,10 @@ def demo(json: Json = False) -> None:
     demo(as_json=json)
 
 
-@app.command()
+@app.command(
+    short_help="Host classes of yours.",
+    epilog=_example("graftwire serve shop:Invoices --listen tcp://localhost:7400 --auth anonymous"),
+)
 def serve(
     services: Annotated[
         list[str],
@@ -102,7 +112,7 @@ def serve(
     listen: Listen = None,
     auth: Annotated[
         str | None,
-        typer.Option("--auth", metavar="CHOICE", help="Who may call: `anonymous`, which is anyone."),
+        typer.Option("--auth", metavar="CHOICE", help="Who may call (needed): `anonymous`, which is anyone."),
     ] = None,
     cert: Cert = None,
     key: Key = None,
@@ -121,15 +131,17 @@ def serve(
     ] = 5.0,
     json: Json = False,
 ) -> None:
-    """Host classes of yours until SIGINT or SIGTERM; prints `listening URL` for each address when all are up."""
+    """Host classes of yours until Ctrl-C or SIGTERM; prints `listening URL` for each address when all are up."""
     from .serve import serve
 
     serve(services, listen or [], auth, cert, key, origin or [], detect=detect, drain=drain, as_json=json)
 
 
 @app.command(
-    context_settings={"ignore_unknown_options": True}
-)  # so that -5 is an argument; call.py refuses the rest
+    short_help="Make one call.",
+    epilog=_example("graftwire call tcp://localhost:7400 Invoices.total '\"ACME\"' 1200"),
+    context_settings={"ignore_unknown_options": True},  # so that -5 is an argument; call.py refuses the rest
+)
 def call(
     url: Annotated[str, typer.Argument(metavar="URL", help="Where to call, as in tcp://localhost:7400.")],
     target: Annotated[str, typer.Argument(metavar="CLASS.METHOD", help="What to call.")],
@@ -170,9 +182,7 @@ def call(
     ca: Ca = None,
     cert: Cert = None,
     key: Key = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Say on standard error in JSON what went wrong, too.")
-    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Say in JSON what went wrong, too.")] = False,
 ) -> None:
     """Make one call; prints its result as JSON."""
     from .call import Request, call
@@ -187,7 +197,10 @@ def call(
     )
 
 
-@app.command()
+@app.command(
+    short_help="Decode frames from hex, a file or a pipe.",
+    epilog=_example("graftwire inspect --hex '0000 0003 820c 01'"),
+)
 def inspect(
     file: Annotated[
         str | None,
@@ -203,12 +216,18 @@ def inspect(
     inspect(file, hex, bodies=bodies, as_json=json)
 
 
-@app.command()
+@app.command(
+    short_help="Show the frames that pass between two.",
+    epilog=_example("graftwire tap --listen tcp://localhost:7401 --to tcp://localhost:7400"),
+)
 def tap(
     listen: Annotated[
-        str | None, typer.Option("--listen", metavar="URL", help="Where callers connect.")
+        str | None,
+        typer.Option("--listen", metavar="URL", help="Where callers connect (needed); port 0: a free one."),
     ] = None,
-    to: Annotated[str | None, typer.Option("--to", metavar="URL", help="Where their bytes go.")] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="URL", help="Where their bytes go (needed).")
+    ] = None,
     ca: Ca = None,
     cert: Cert = None,
     key: Key = None,
@@ -229,8 +248,11 @@ def run(arguments: Sequence[str]) -> int:
         logging.NullHandler()
     )  # `serve` alone shows what the library logs
     try:
+        if sys.stdout is None:  # what follows would be opened in its place
+            raise Failure("standard output is closed; send it to /dev/null if nobody is to see it")
         code = app(list(arguments), prog_name="graftwire", standalone_mode=False)
-        sys.stdout.flush()
+        with writing():
+            sys.stdout.flush()
         return code if isinstance(code, int) else Exit.DONE
     except Failure as failure:
         complain(failure, as_json=as_json)
@@ -238,9 +260,9 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except MISTAKE as mistake:
-        complain(Failure(_usage(mistake)), as_json=as_json)
+        complain(Failure(_usage(mistake, arguments)), as_json=as_json)
         return Exit.USAGE
-    except SystemExit as wanted:  # how typer ends after it has installed or shown shell completion
+    except SystemExit as wanted:  # how typer ends after shell completion, and where nobody reads its help
         return wanted.code if isinstance(wanted.code, int) else Exit.DONE
     except Exception as error:  # noqa: BLE001 - a user never gets a traceback
         return _unexpected(error, as_json=as_json)
@@ -269,7 +291,7 @@ def _defect(error: Exception) -> str:
     )
 
 
-def _usage(mistake: Exception) -> str:
+def _usage(mistake: Exception, arguments: Sequence[str]) -> str:
     """A message of typer's in the form of all our sentences, without the value that it may repeat."""
     formatted: Callable[[], str] = getattr(mistake, "format_message", mistake.__str__)
     message = " ".join(formatted().rstrip(". ").split())
@@ -277,5 +299,9 @@ def _usage(mistake: Exception) -> str:
         message = "There are too many arguments"
     message = (message[:1].lower() + message[1:]).replace(". Did you mean", ", did you mean")
     context: typer.Context | None = getattr(mistake, "ctx", None)
-    command = context.command_path if context is not None else "graftwire"
+    if context is not None:
+        command = context.command_path
+    else:  # an option without its value
+        names = {info.callback.__name__ for info in app.registered_commands if info.callback is not None}
+        command = " ".join(["graftwire", *(word for word in arguments[:1] if word in names)])
     return message if message.endswith("?") else f"{message}; see {command} --help"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
@@ -66,6 +67,8 @@ def _argument(text: str, which: str) -> object:
 def open_for_reading(name: str) -> int:
     """A file descriptor for the file (`-`: standard input). Raises Failure."""
     if name == "-":
+        if sys.stdin is None:
+            raise Failure("standard input is closed; give it something to read")
         return os.dup(0)
     try:
         descriptor = os.open(name, os.O_RDONLY)

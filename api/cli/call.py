@@ -51,7 +51,7 @@ def call(
     request: Request, *, deadline: float | None, retry: int, ca: str | None, cert: str | None, key: str | None
 ) -> None:
     """Make the call of `request` and print what it gives. Raises Failure."""
-    where = url(request.url)
+    where = url(request.url, dial=True)
     check_target(request.target)
     args, kwargs = positional(request.arguments), by_name(request.named)
     options = ConnectOptions(tls=dialling_context(ca, cert, key))

@@ -16,7 +16,8 @@ from .notation import counted
 from .output import NARROW, console, fits
 from .rows import STYLES, Conversation
 
-_BARS: Final = "▁▂▃▄▅▆▇█"
+TINY: Final = 60  # columns below which the table has room for the times alone
+
 _MARKS: Final = "✓·…→←µ"
 
 
@@ -26,9 +27,10 @@ class Screen:
     def __init__(self, tracks: list[Track]) -> None:
         self._tracks = tracks
         self._console = console()
-        self._fancy = fits(_MARKS + _BARS, self._console)
+        self._fancy = fits(_MARKS, self._console)
         self._arrows = ("→", "←") if self._fancy else ("->", "<-")
         self._narrow = self._console.width < NARROW
+        self._tiny = self._console.width < TINY
         # by hand, so that no thread of it disturbs what is measured
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
 
@@ -75,21 +77,26 @@ class Screen:
             header_style="bold",
         )
         table.add_column("transport", style="bold cyan", no_wrap=True)
-        for kind in ["kinds of call"] if self._narrow else KINDS:
-            table.add_column("raises" if kind == "exception" else kind, justify="center", no_wrap=True)
+        for name in self._kind_columns():
+            table.add_column(name, justify="center", no_wrap=True)
         for name in ("calls", "median", "p99"):
             table.add_column(name, justify="right", no_wrap=True)
         for track in self._tracks:
             cells = self._kinds(track)
-            shown: list[Text | str] = [Text().join(cells)] if self._narrow else list(cells)
             table.add_row(
                 track.transport,
-                *shown,
+                *([Text().join(cells)] if self._narrow else cells)[: len(self._kind_columns())],
                 f"{track.calls or len(track.times):,}" if track.times else "",
                 self._time(track.quantile(0.5)),
                 self._time(track.quantile(0.99)),
             )
         return table
+
+    def _kind_columns(self) -> list[str]:
+        """One column for each kind of call, or for all of them, or none, where there is no room."""
+        if self._tiny:
+            return []
+        return ["kinds of call"] if self._narrow else list(KINDS)
 
     def _kinds(self, track: Track) -> list[Text]:
         yes, no, now = ("✓", "·", "…") if self._fancy else ("+", ".", "*")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 from graftwire import (
     CallError,
@@ -12,10 +13,13 @@ from graftwire import (
     LinkError,
     Overloaded,
     SessionError,
+    TlsError,
     Unavailable,
     UrlError,
     VersionMismatch,
 )
+
+_AS_THE_CA: Final = " as the CA"  # how the library ends a sentence about an option that it has, too
 
 
 class Exit(IntEnum):
@@ -68,8 +72,11 @@ class OutputClosed(Failure):
 
 
 def of_library(error: Error) -> Failure:
-    """The failure that an exception of the library stands for, in the library's own words."""
-    return Failure(str(error), _code(error), kind=_kind(error))
+    """The failure that an exception of the library stands for, in the library's words; options have ours."""
+    sentence = str(error)
+    if isinstance(error, TlsError) and sentence.endswith(_AS_THE_CA):
+        sentence = sentence.removesuffix(_AS_THE_CA) + " with --ca FILE"
+    return Failure(sentence, _code(error), kind=_kind(error))
 
 
 def _code(error: Error) -> Exit:

@@ -113,6 +113,10 @@ def _chunks(file: str | None) -> Iterator[bytes]:
     """The bytes of a file, or of standard input, as they come: hex digits are turned into what they stand for."""
     if file is None and sys.stdin is not None and sys.stdin.isatty():
         raise Failure("there is nothing to inspect; give a file, --hex TEXT, or - for standard input")
+    if file is not None and not os.path.exists(file) and not file.encode().strip(_DIGITS + _SPACE):
+        raise Failure(
+            "there is no file of that name; if these are the frames themselves, put --hex before them"
+        )
     descriptor = open_for_reading(file if file is not None else "-")
     try:
         decoder: _Hex | None = None

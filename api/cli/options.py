@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import ssl
 from collections.abc import Callable
 from typing import Final
@@ -15,6 +16,8 @@ from .failure import Failure
 
 LONGEST: Final = 2_147_483.0  # seconds: what a call can say of its deadline (clause CTX-2)
 SECURE: Final = frozenset({"tls", "wss"})
+
+_HOST_AND_PORT: Final = re.compile(r"[^:/]+:[0-9]+")
 
 
 def seconds(option: str, least: float = math.ulp(0.0)) -> Callable[[str], float]:
@@ -44,14 +47,22 @@ def count(option: str) -> Callable[[str], int]:
     return read
 
 
-def url(text: str, option: str = "") -> Url:
-    """A URL that another process can reach; `option` names where it came from."""
+def url(text: str, option: str = "", *, dial: bool = False) -> Url:
+    """A URL that another process can reach; `option` names where it came from, `dial` says what it is for."""
+    before = f"{option}: " if option else ""
     try:
         parsed = parse(text)
     except UrlError as error:
-        raise Failure(f"{option}: {error}" if option else str(error), kind="url") from None
+        # a host and a port look like a scheme and what follows it
+        bare = _HOST_AND_PORT.fullmatch(text)
+        sentence = "a URL begins with its transport, as in tcp://localhost:7400" if bare else str(error)
+        raise Failure(before + sentence, kind="url") from None
     if parsed.scheme == "memory":
-        raise Failure("a memory URL is for one process alone; use tcp, tls, unix, ws or wss", kind="url")
+        sentence = "a memory URL is for one process alone; use tcp, tls, unix, ws or wss"
+        raise Failure(before + sentence, kind="url")
+    if dial and parsed.host and parsed.port == 0:
+        sentence = "port 0 is only for listening; give the port that the server has, as its line `listening URL` says"
+        raise Failure(before + sentence, kind="url")
     return parsed
 
 

@@ -6,15 +6,31 @@ import json
 import logging
 import os
 import sys
-from typing import Final
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import trio
 from rich.console import Console
 from rich.text import Text
 
-from .failure import Failure, OutputClosed
+from .failure import Exit, Failure, OutputClosed
 
 NARROW: Final = 100  # columns below which tables leave out what is least needed
+
+
+@contextmanager
+def writing() -> Generator[None]:
+    """Around whatever writes to standard output. Raises OutputClosed, or Failure, if that takes no more."""
+    try:
+        yield
+    except BrokenPipeError:
+        abandon_output()
+        raise OutputClosed from None
+    except OSError as error:
+        abandon_output()
+        reason = os.strerror(error.errno or 0).lower()
+        raise Failure(f"standard output can't be written: {reason}", Exit.FAILED, kind="output") from None
 
 
 class _Console(Console):
@@ -22,6 +38,11 @@ class _Console(Console):
         """Rich would end the process, from wherever it is."""
         abandon_output()
         raise OutputClosed
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich does it."""
+        with writing():
+            super().print(*objects, **options)
 
 
 def console(*, error: bool = False) -> Console:
@@ -45,18 +66,15 @@ def fits(characters: str, stream: Console) -> bool:
 def line(text: str | Text, *, to: Console | None = None) -> None:
     """Write one line and flush it. A `Text` keeps its colours on a terminal; nothing is broken into lines.
 
-    Raises OutputClosed if nobody takes it any more.
+    Raises OutputClosed if nobody takes it any more, Failure if it can't be written.
     """
-    if isinstance(text, Text):
-        target = to if to is not None else console()
-        target.print(text, soft_wrap=True)
-        target.file.flush()
-    else:
-        try:
+    with writing():
+        if isinstance(text, Text):
+            target = to if to is not None else console()
+            target.print(text, soft_wrap=True)
+            target.file.flush()
+        else:
             print(encodable(text), flush=True)
-        except BrokenPipeError:
-            abandon_output()
-            raise OutputClosed from None
 
 
 def json_line(value: object) -> None:
@@ -83,7 +101,7 @@ def printable(text: str) -> str:
 
 def complain(failure: Failure, *, as_json: bool) -> None:
     """Say on standard error why a command failed."""
-    if not failure.sentence:
+    if not failure.sentence or sys.stderr is None:
         return
     sentence = printable(failure.sentence)
     if as_json:

@@ -20,7 +20,7 @@ from graftwire.transport.link import Link, Listener
 from graftwire.transport.registry import transport_for
 from graftwire.transport.url import Url
 
-from .failure import Failure, Interrupted, OutputClosed
+from .failure import Failure, Interrupted, OutputClosed, of_library
 from .frame_json import seen_json
 from .options import dialling_context, listening_context, url
 from .output import console, fits, json_line, line, log_to_stderr
@@ -46,7 +46,7 @@ def tap(
     """Pass bytes between those who connect to `listen` and `to`, until a signal comes. Raises Failure."""
     if listen is None or to is None:
         raise Failure("tap stands between two addresses; give both --listen URL and --to URL")
-    here, there = url(listen, "--listen"), url(to, "--to")
+    here, there = url(listen, "--listen"), url(to, "--to", dial=True)
     listening = ListenOptions(
         tls=listening_context([here], cert, key, detect=False), origins=frozenset(origins)
     )
@@ -98,7 +98,7 @@ class _Tap:
                 await session.run(near, far, whole=(self._here.scheme, self._there.scheme))
             session.say("ended")
         except Error as error:
-            session.say(str(error))
+            session.say(of_library(error).sentence)
 
 
 class _Session:

@@ -7,11 +7,13 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 import trustme
@@ -23,6 +25,7 @@ PATIENCE = 20.0  # seconds that anything here may take before it counts as hangi
 SHOP = """
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import AsyncIterator
 
@@ -64,6 +67,10 @@ class Shop:
         async for i in items:
             yield 2 * i
 
+    async def shout(self, items: AsyncIterator[str]) -> AsyncIterator[str]:
+        async for i in items:
+            yield i.upper()
+
     async def picky(self, items: AsyncIterator[int]) -> int:
         async for _ in items:
             raise KeyError("secret")
@@ -83,7 +90,12 @@ class Shop:
         await trio.sleep(seconds)
         return "done"
 
+    async def begin(self) -> AsyncIterator[str]:
+        yield "begun"
+        await trio.sleep_forever()
+
     def block(self, seconds: float) -> None:
+        print("Shop.block has begun", file=sys.stderr, flush=True)
         time.sleep(seconds)
 
 
@@ -171,39 +183,120 @@ def _env(more: dict[str, str] | None) -> dict[str, str]:
     return {**os.environ, "PYTHONUTF8": "1", "COLUMNS": "100", **(more or {})}
 
 
-class Running:
-    """A command that goes on until it is stopped."""
+class Lines:
+    """The lines of a pipe, as they come."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.process = process
-        self._rest = b""
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self.rest = b""
+        self._pipe = pipe
 
-    def line(self) -> str:
-        """The next line of its standard output."""
-        assert self.process.stdout is not None
+    def next(self) -> str:
         end = time.monotonic() + PATIENCE
         with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            while b"\n" not in self._rest:
-                assert selector.select(max(0.0, end - time.monotonic())), f"no line, but {self._rest!r}"
-                data = os.read(self.process.stdout.fileno(), 65_536)
-                assert data, f"it ended: {self._rest!r}"
-                self._rest += data
-        line, _, self._rest = self._rest.partition(b"\n")
+            selector.register(self._pipe, selectors.EVENT_READ)
+            while b"\n" not in self.rest:
+                assert selector.select(max(0.0, end - time.monotonic())), f"no line, but {self.rest!r}"
+                data = os.read(self._pipe.fileno(), 65_536)
+                assert data, f"it ended: {self.rest!r}"
+                self.rest += data
+        line, _, self.rest = self.rest.partition(b"\n")
         return line.decode()
 
-    def lines_until(self, last: str) -> list[str]:
+    def close(self) -> None:
+        """Read no more."""
+        self._pipe.close()
+
+    def until(self, last: str) -> list[str]:
         """The next lines, up to the one that contains `last`."""
         found: list[str] = []
         while not found or last not in found[-1]:
-            found.append(self.line())
+            found.append(self.next())
         return found
 
     def address(self) -> str:
         """The URL of a line `listening URL`."""
-        word, _, url = self.line().partition(" ")
+        word, _, url = self.next().partition(" ")
         assert word == "listening"
         return url
+
+
+Alongside = Callable[..., tuple[Done, object]]
+
+
+@pytest.fixture
+def alongside(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shop: Path) -> Alongside:
+    """Run a command in this process while `meanwhile`, in a thread, reads its lines and does something with it.
+
+    SIGINT ends the command when `meanwhile` has returned; gives how it ended, and what `meanwhile` returned.
+    """
+    monkeypatch.chdir(shop)
+
+    def run(meanwhile: Callable[[Lines], object], *arguments: str) -> tuple[Done, object]:
+        ended = threading.Event()
+        readable, writable = os.pipe()
+        found: list[object] = []
+
+        def work(lines: Lines) -> None:
+            try:
+                found.append(meanwhile(lines))
+            except BaseException as error:  # noqa: BLE001 - raised in the test's own thread, below
+                found.append(error)
+            # where nobody reads its lines any more, it has to end by itself
+            if not (pipe.closed and ended.wait(PATIENCE)) and not ended.is_set():
+                os.kill(os.getpid(), signal.SIGINT)
+
+        with open(readable, "rb") as pipe:
+            lines = Lines(pipe)
+            thread = threading.Thread(target=work, args=(lines,))
+            with open(writable, "w", encoding="utf-8") as out, monkeypatch.context() as patch:
+                patch.setattr(sys, "stdout", out)
+                thread.start()
+                code = main(arguments)
+                ended.set()
+            thread.join(PATIENCE)
+            if not pipe.closed:
+                lines.rest += pipe.read()
+        (result,) = found
+        if isinstance(result, BaseException):
+            raise result
+        error = capsys.readouterr().err
+        assert "Traceback" not in error
+        return Done(code, lines.rest.decode(), error), result
+
+    return run
+
+
+class Running:
+    """A command that goes on until it is stopped."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self.process = process
+        self._out = Lines(process.stdout)
+        self._err = Lines(process.stderr)
+
+    def line(self) -> str:
+        """The next line of its standard output."""
+        return self._out.next()
+
+    def type(self, text: str) -> None:
+        """Give it a line on its standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(text.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def errors_until(self, last: str) -> None:
+        """Wait for a line of its standard error that contains `last`; what comes up to there is gone."""
+        self._err.until(last)
+
+    def lines_until(self, last: str) -> list[str]:
+        """The next lines, up to the one that contains `last`."""
+        return self._out.until(last)
+
+    def address(self) -> str:
+        """The URL of a line `listening URL`."""
+        return self._out.address()
 
     def stop(self, number: int = signal.SIGTERM) -> Done:
         """Send a signal, wait for the end."""
@@ -213,7 +306,7 @@ class Running:
     def end(self) -> Done:
         """Wait for the end."""
         out, err = self.process.communicate(timeout=PATIENCE)
-        return Done(self.process.returncode, (self._rest + out).decode(), err.decode())
+        return Done(self.process.returncode, (self._out.rest + out).decode(), (self._err.rest + err).decode())
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -68,6 +70,29 @@ def greeting(connection: socket.socket) -> None:
     """Speaks first, as mail servers do."""
     connection.sendall(b"220 mail.example ESMTP\r\n")
     silent(connection)
+
+
+def relay(port: int, going: threading.Event, *, broken: bool) -> Callable[[socket.socket], None]:
+    """Passes everything to another port and back until `going` is set; then it leaves, or breaks the connection."""
+
+    def handle(connection: socket.socket) -> None:
+        with (
+            socket.create_connection(("127.0.0.1", port), 10) as far,
+            selectors.DefaultSelector() as selector,
+        ):
+            selector.register(connection, selectors.EVENT_READ, far)
+            selector.register(far, selectors.EVENT_READ, connection)
+            while not going.is_set():
+                for key, _ in selector.select(0.02):
+                    source, target = (connection, far) if key.data is far else (far, connection)
+                    target.sendall(source.recv(65_536))
+        if broken:
+            connection.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )  # close: a reset
+        connection.close()
+
+    return handle
 
 
 def tls(cert: str, key: str) -> Callable[[socket.socket], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ def test_every_command_has_help(here: Here, name: str) -> None:
         (["call"], "missing argument 'URL'; see graftwire call --help"),
         (["call", "tcp://x:1"], "missing argument 'CLASS.METHOD'; see graftwire call --help"),
         (["serve"], "missing argument 'MODULE:CLASS'; see graftwire serve --help"),
+        (["tap", "--listen"], "option '--listen' requires an argument; see graftwire tap --help"),
+        (["demo", "--json=secret"], "option '--json' does not take a value; see graftwire demo --help"),
         (["tap", "--bananas"], "no such option: --bananas; see graftwire tap --help"),
         (["inspect", "secret-file", "secret"], "there are too many arguments; see graftwire inspect --help"),
         (
@@ -82,6 +85,25 @@ def _complete(shop: Path, words: str, number: int) -> str:
 def test_shell_completion(shop: Path) -> None:
     assert "serve" in _complete(shop, "graftwire se", 1)
     assert "--deadline" in _complete(shop, "graftwire call --de", 2)
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_completion_in_other_shells(here: Here, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    monkeypatch.setenv("_GRAFTWIRE_COMPLETE", f"complete_{shell}")
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    for words, expected in (("graftwire in", "inspect"), ("graftwire serve --ori", "--origin")):
+        monkeypatch.setenv("_TYPER_COMPLETE_ARGS", words)
+        done = here()
+        assert (done.code, done.err) == (0, "")
+        assert expected in done.out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_set_up_for_each_shell(here: Here, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    monkeypatch.setenv("_GRAFTWIRE_COMPLETE", f"source_{shell}")
+    done = here()
+    assert (done.code, done.err) == (0, "")
+    assert f"_GRAFTWIRE_COMPLETE=complete_{shell}" in done.out
 
 
 def test_shell_completion_can_be_shown(here: Here) -> None:
@@ -145,3 +167,53 @@ def test_a_reader_that_goes_away_ends_it_quietly(shop: Path, gateway: dict[str, 
         assert process.wait(20) == 141
         assert process.stderr is not None
         assert process.stderr.read() == b""
+
+
+# --- streams that are closed, or full ------------------------------------------------------------------------------
+
+
+def test_standard_output_that_is_closed(monkeypatch: pytest.MonkeyPatch, here: Here) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    done = here("--version")
+    assert (done.code, done.out) == (2, "")
+    assert done.sentence == "standard output is closed; send it to /dev/null if nobody is to see it"
+
+
+def test_standard_error_that_is_closed(monkeypatch: pytest.MonkeyPatch, here: Here) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    done = here("bananas")
+    assert (done.code, done.out, done.err) == (2, "", "")
+
+
+@pytest.mark.parametrize("arguments", [["inspect"], ["call", "tcp://127.0.0.1:1", "a.b", "--items", "-"]])
+def test_standard_input_that_is_closed(
+    monkeypatch: pytest.MonkeyPatch, here: Here, arguments: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    done = here(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.sentence == "standard input is closed; give it something to read"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_standard_output_that_takes_no_more(shop: Path, tmp_path: Path, arguments: list[str]) -> None:
+    # the limit on a file's size stands for a full disk
+    before = (
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
+    )
+    with open(tmp_path / "out", "wb") as out:
+        ran = subprocess.run(
+            command(["inspect", "--hex", "00000003820c01", *arguments], before),
+            cwd=shop,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert ran.returncode == 1
+    sentence = "standard output can't be written: file too large"
+    if arguments:
+        assert json.loads(ran.stderr) == {"error": {"kind": "output", "sentence": sentence}}
+    else:
+        assert ran.stderr.decode() == f"graftwire: {sentence}\n"

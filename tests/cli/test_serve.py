@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import time
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ def test_it_says_where_it_listens(shop: Path, pem: Pem) -> None:
     assert wss.startswith("wss://127.0.0.1:")
     assert wss.endswith("/calls")
     assert (done.code, done.out) == (0, "")
-    assert "hosting Shop.add, Shop.block, " in done.err
+    assert "hosting Shop.add, Shop.begin, Shop.block, " in done.err
     assert "Traceback" not in done.err
 
 
@@ -36,20 +36,20 @@ def test_it_says_so_in_json(shop: Path) -> None:
         assert served.stop(signal.SIGINT).code == 0
 
 
-def test_several_things_under_names_of_their_own(shop: Path) -> None:
+def test_several_things_under_names_of_their_own(here: Here, shop: Path) -> None:
     things = ["shop:Shop", "Other=shop:Shop", "shop:needy"]
     with running("serve", *things, "--listen", TCP, *ANONYMOUS, cwd=shop) as served:
         url = served.address()
         for target in ("Shop.none", "Other.none", "Needy.it"):
-            assert apart("call", url, target, cwd=shop).out == "null\n"
+            assert here("call", url, target).out == "null\n"
 
 
-def test_one_port_for_all(shop: Path, pem: Pem) -> None:
+def test_one_port_for_all(here: Here, shop: Path, pem: Pem) -> None:
     options = ["--listen", TCP, "--detect", "--cert", pem.cert, "--key", pem.key]
     with running("serve", "shop:Shop", *options, *ANONYMOUS, cwd=shop) as served:
         where = served.address().partition(":")[2]
         for scheme in ("tcp", "tls", "ws", "wss"):
-            done = apart("call", f"{scheme}:{where}", "Shop.add", "1", "2", "--ca", pem.ca, cwd=shop)
+            done = here("call", f"{scheme}:{where}", "Shop.add", "1", "2", "--ca", pem.ca)
             assert (done.code, done.out) == (0, "3\n")
 
 
@@ -84,42 +84,39 @@ def test_origins_are_let_in_by_name(shop: Path) -> None:
 
 def test_calls_that_run_are_let_end(shop: Path) -> None:
     with running("serve", "shop:Shop", "--listen", TCP, *ANONYMOUS, cwd=shop) as served:
-        with running("tap", "--listen", TCP, "--to", served.address(), cwd=shop) as tap:
-            with running("call", tap.address(), "Shop.wait", "0.7", cwd=shop) as run:
-                tap.lines_until("Shop.wait")
-                start = time.monotonic()
-                assert served.stop().code == 0
-                assert time.monotonic() - start < 4
-                done = run.end()
-    assert (done.code, done.out) == (0, '"done"\n')
+        arguments = ["call", served.address(), "Shop.double", "--stream", "--items", "-"]
+        with running(*arguments, cwd=shop, stdin=subprocess.PIPE) as run:
+            run.type("1")
+            assert run.line() == "2"
+            served.process.send_signal(signal.SIGTERM)
+            run.type("2")
+            assert run.line() == "4"
+            done = run.end()
+            assert served.end().code == 0
+    assert (done.code, done.out, done.err) == (0, "", "")
 
 
-@pytest.mark.parametrize(("options", "signals"), [(["--drain", "0.3"], 1), ([], 2)])
+@pytest.mark.parametrize(("options", "signals"), [(["--drain", "0"], 1), (["--drain", "1000"], 2)])
 def test_calls_that_do_not_end_are_cancelled(shop: Path, options: list[str], signals: int) -> None:
     with running("serve", "shop:Shop", "--listen", TCP, *ANONYMOUS, *options, cwd=shop) as served:
-        with running("tap", "--listen", TCP, "--to", served.address(), cwd=shop) as tap:
-            with running("call", tap.address(), "Shop.hang", cwd=shop) as run:
-                tap.lines_until("Shop.hang")
-                start = time.monotonic()
-                for _ in range(signals - 1):
-                    served.process.send_signal(signal.SIGTERM)
-                    time.sleep(0.3)
-                assert served.stop().code == 0
-                assert time.monotonic() - start < 4
-                done = run.end()
+        with running("call", served.address(), "Shop.begin", "--stream", cwd=shop) as run:
+            assert run.line() == '"begun"'
+            for _ in range(signals - 1):
+                served.process.send_signal(signal.SIGTERM)
+                served.errors_until("leaving: running calls get 1000 s")
+            assert served.stop().code == 0
+            done = run.end()
     assert done.code == 3
-    assert done.sentence
+    assert done.sentence == "the other side closed the session; the call may have run"
 
 
 def test_handlers_in_threads_that_do_not_end_are_left_behind(shop: Path) -> None:
     before = "import graftwire.cli.serve as s\ns.GRACE = 0.3"
     options = ["--listen", TCP, *ANONYMOUS, "--drain", "0"]
     with running("serve", "shop:Shop", *options, cwd=shop, before=before) as served:
-        with running("tap", "--listen", TCP, "--to", served.address(), cwd=shop) as tap:
-            with running("call", tap.address(), "Shop.block", "20", cwd=shop):
-                tap.lines_until("Shop.block")
-                time.sleep(0.2)  # the thread has to begin
-                done = served.stop()
+        with running("call", served.address(), "Shop.block", "20", cwd=shop):
+            served.errors_until("Shop.block has begun")
+            done = served.stop()
     assert done.code == 1
     assert done.err.endswith("graftwire: a handler did not end in time and was left behind\n")
 
@@ -165,15 +162,15 @@ def test_what_has_to_be_said(here: Here, arguments: list[str], sentence: str) ->
         (
             "shop:Needy",
             (
-                "shop:Needy needs the arguments address, port to be made; make one in the module, as in `it = Needy(…)`, "
-                "and serve shop:it"
+                "shop:Needy needs the arguments address, port to be made; make one in the module, as in "
+                "`it = Needy(…)`, and serve shop:it"
             ),
         ),
         (
             "collections.abc:Sized",
             "collections.abc:Sized is abstract, so it can't be made; serve a class that implements all of it",
         ),
-        ("shop:Moody", "shop:Moody can't be made: OSError in shop.py, line 79"),
+        ("shop:Moody", "shop:Moody can't be made: OSError in shop.py, line 89"),
         ("broken:Shop", "the module broken can't be imported: SyntaxError in broken.py, line 2"),
         ("failing:Shop", "the module failing can't be imported: KeyError in failing.py, line 2"),
         ("needing:Shop", "the module needing needs the module not_there, which is not installed"),
@@ -233,6 +230,14 @@ def test_two_of_one_name(here: Here) -> None:
             "the certificate /nowhere can't be read: there is no such file; check the path",
         ),
         (
+            ["--listen", "tls://127.0.0.1:0", "--cert", "FOLDER", "--key", "KEY"],
+            "the certificate FOLDER can't be read: Is a directory; check the file and its mode",
+        ),
+        (
+            ["--listen", "tls://127.0.0.1:0", "--cert", "CERT", "--key", "/nowhere"],
+            "the key /nowhere can't be read: there is no such file; check the path",
+        ),
+        (
             ["--listen", "tls://127.0.0.1:0", "--cert", "KEY", "--key", "KEY"],
             "there is no certificate in PEM in KEY; check the file",
         ),
@@ -242,11 +247,15 @@ def test_two_of_one_name(here: Here) -> None:
         ),
     ],
 )
-def test_certificates_that_do_not_fit(here: Here, pem: Pem, arguments: list[str], sentence: str) -> None:
-    files = {"CERT": pem.cert, "KEY": pem.key, "CA": pem.ca}
+def test_certificates_that_do_not_fit(
+    here: Here, pem: Pem, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    files = {"CERT": pem.cert, "KEY": pem.key, "CA": pem.ca, "FOLDER": str(tmp_path)}
     done = here("serve", "shop:Shop", *ANONYMOUS, *(files.get(word, word) for word in arguments))
     assert done.code == 2
-    assert done.sentence == sentence.replace("KEY", pem.key).replace("CA", pem.ca)
+    for name in ("KEY", "CA", "FOLDER"):
+        sentence = sentence.replace(name, files[name])
+    assert done.sentence == sentence
 
 
 @pytest.mark.parametrize(
@@ -258,6 +267,16 @@ def test_certificates_that_do_not_fit(here: Here, pem: Pem, arguments: list[str]
             "the port of a URL is a number from 0 to 65535, as in tcp://localhost:7400",
         ),
         ("memory:shop", "a memory URL is for one process alone; use tcp, tls, unix, ws or wss"),
+        ("127.0.0.1:7400", "a URL begins with its transport, as in tcp://localhost:7400"),
+        ("7400", "a URL begins with its transport, as in tcp://localhost:7400"),
+        (
+            "http://127.0.0.1:7400",
+            "there is no transport for the scheme http; did you mean tcp?",
+        ),
+        (
+            "tcp://secret@127.0.0.1:0",
+            "a user name or password has no place in a URL; take it out, and authenticate with a plugin",
+        ),
         ("unix:s", "a unix URL holds the absolute path of a socket, as in unix:/run/graftwire.sock"),
     ],
 )
@@ -266,20 +285,33 @@ def test_addresses_that_are_none(here: Here, url: str, sentence: str) -> None:
     assert (done.code, done.sentence) == (2, sentence)
 
 
-def test_addresses_that_can_not_be_listened_at(shop: Path) -> None:
+def test_addresses_that_can_not_be_listened_at(here: Here) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = apart(
-            "serve", "shop:Shop", "--listen", TCP, "--listen", f"tcp://127.0.0.1:{port}", *ANONYMOUS, cwd=shop
-        )
+        done = here("serve", "shop:Shop", "--listen", TCP, "--listen", f"tcp://127.0.0.1:{port}", *ANONYMOUS)
     assert (done.code, done.out) == (2, "")
-    assert (
-        done.sentence
-        == f"something listens at 127.0.0.1:{port} already; stop it, or choose another port (0: any free one)"
+    assert done.sentence == (
+        f"something listens at 127.0.0.1:{port} already; stop it, or choose another port (0: any free one)"
     )
-    done = apart("serve", "shop:Shop", "--listen", "tcp://192.0.2.1:0", *ANONYMOUS, cwd=shop)
+    done = here("serve", "shop:Shop", "--listen", "tcp://192.0.2.1:0", *ANONYMOUS)
     assert done.code == 2
     assert done.sentence == "192.0.2.1 is not an address of this machine; use one that is, or * for all"
+
+
+def test_paths_that_can_not_be_listened_at(here: Here, gateway: dict[str, str], tmp_path: Path) -> None:
+    taken = gateway["unix"].removeprefix("unix:")
+    (tmp_path / "file").write_text("kept")
+    for path, sentence in (
+        (taken, f"something listens at {taken} already; stop it, or choose another path"),
+        (
+            f"{tmp_path}/file",
+            f"there is a file at {tmp_path}/file that is not a socket; remove it, or choose another path",
+        ),
+        ("/nowhere/s", "there is no directory /nowhere for the socket; create it"),
+    ):
+        done = here("serve", "shop:Shop", "--listen", f"unix:{path}", *ANONYMOUS)
+        assert (done.code, done.out, done.sentence) == (2, "", sentence)
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 def test_a_port_for_the_privileged(shop: Path) -> None:
