@@ -187,14 +187,27 @@ async def test_a_unix_socket_serves_websocket_at_the_root(serving: Serving, tmp_
 
 
 async def test_a_unix_socket_speaks_frames_and_tls_too(
-    serving: Serving, connected: Connected, server_tls: ssl.SSLContext, tmp_path: Path
+    serving: Serving,
+    connected: Connected,
+    server_tls: ssl.SSLContext,
+    client_tls: ssl.SSLContext,
+    tmp_path: Path,
 ) -> None:
     seen = Seen()
+    client_tls.set_alpn_protocols(["graftwire/1"])
     async with serving(f"unix:{tmp_path}/s", ListenOptions(detect=True, tls=server_tls), seen) as url:
         async with connected(url) as link:
             await link.send(FRAME)
             assert await link.receive() == FRAME
-    assert [(link.facts.transport, link.facts.path) for link in seen.links] == [("unix", None)]
+        async with opened(url) as plain:
+            stream = trio.SSLStream(plain, client_tls, server_hostname="localhost")
+            await stream.send_all(FRAME)
+            assert await stream.receive_some() == FRAME
+    plainly, secured = (link.facts for link in seen.links)
+    assert (plainly.transport, plainly.tls) == ("unix", None)
+    assert (secured.transport, secured.path) == ("unix", None)
+    assert secured.tls is not None
+    assert secured.tls.alpn == "graftwire/1"
 
 
 async def test_frames_over_tls_at_a_websocket_port_are_told_so(

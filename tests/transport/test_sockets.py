@@ -255,6 +255,16 @@ async def test_every_call_notices_a_cancellation(pair: Pair) -> None:
     assert one.closed  # cancelled, it closed all the same
 
 
+async def test_waiting_on_closed_links_fails_alike_each_time(pair: Pair) -> None:
+    """To the kernel all closed sockets are one, and trio would find it busy from the second time on."""
+    for link in pair:
+        link.close()
+    for _ in range(2):
+        for link in pair:
+            with pytest.raises(LinkClosed, match="this end has closed the connection"):
+                await link.writable()
+
+
 async def test_a_cancelled_receive_loses_nothing(pair: Pair) -> None:
     one, other = pair
     async with trio.open_nursery() as nursery:
