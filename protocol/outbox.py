@@ -29,6 +29,7 @@ class Outbox:
         "_control",
         "_credits",
         "_opened",
+        "_ordered",
         "_pong",
         "_queue",
         "_second_is_auth",
@@ -51,6 +52,9 @@ class Outbox:
         self._budget: int | None = 0  # bytes that may be written early; None: the session is open in full
         self._silent = True  # nothing (more) may be written before the other side's HELLO is read
         self._opened = self._closed = False
+        self._ordered = (
+            False  # a control frame stands or waits among the others: the next ones stay behind it
+        )
         self._second_is_auth: bool | None = None  # None: the second frame was not queued yet
 
     def __bool__(self) -> bool:
@@ -69,10 +73,12 @@ class Outbox:
 
     def write_control(self, frame: bytes) -> None:
         """Queue a frame that may go ahead of others."""
-        if self._budget is None:
-            self._control.append(frame)
-        else:
+        if self._budget is not None:
             self._write_early(frame, control=True)
+        elif self._ordered:
+            self.write(frame)
+        else:
+            self._control.append(frame)
 
     def write_auth(self, frame: bytes) -> None:
         """Queue an AUTH that begins an exchange."""
@@ -106,14 +112,11 @@ class Outbox:
             return
         self._count_second(auth)
         budget = self._budget
+        stays_behind = self._waiting and (self._ordered or not control)
+        self._ordered = self._ordered or control
         if budget is None:
             self.write(frame)
-        elif (
-            (self._waiting and not control)
-            or self._silent
-            or len(frame) > budget
-            or len(frame) - 4 > EARLY_FRAME
-        ):
+        elif stays_behind or self._silent or len(frame) > budget or len(frame) - 4 > EARLY_FRAME:
             self._waiting.append(frame)
         else:
             self._budget = budget - len(frame)
@@ -176,9 +179,12 @@ class Outbox:
 
     def take(self, most: int) -> list[bytes]:
         """Whole frames to write now, control frames first, up to about `most` bytes (at least one frame)."""
+        hello = self.hello
         if self.queued <= most:
             taken, self._queue = self._queue, []
             self.queued = 0
+            if self._ordered:
+                self._ordered = bool(self._waiting)
             if self.terminals:
                 self.terminals = min(self.terminals, len(self._waiting))
         else:

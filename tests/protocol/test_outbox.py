@@ -151,6 +151,36 @@ def test_an_acceptor_says_nothing_before_hello() -> None:
 # --- order, taking ----------------------------------------------------------------------------------------
 
 
+def test_hello_goes_before_control_frames(fresh: Any, written: Any) -> None:
+    """Clause FRAME-7: also where HELLO and a PING were read together."""
+    core = Connection(Role.ACCEPTOR)
+    core.receive(frames.encode(frames.Hello((1,), Limits())) + frames.encode(frames.Ping(1)))
+    assert [type(frame) for frame in written(core)] == [frames.Hello, frames.Pong]
+
+
+def test_a_goaway_that_waits_for_hello_is_not_passed_by_the_next(written: Any) -> None:
+    """Clause LEAVE-1: the last id of GOAWAY does not rise."""
+    core = Connection(Role.ACCEPTOR)
+    core.goaway()
+    core.receive(frames.encode(frames.Hello((1,), Limits())))
+    core.goaway(core.last_in)
+    found = written(core)
+    assert [frame.last for frame in found[1:]] == [2**53 - 1, 0]
+
+
+def test_a_goaway_that_waits_for_accepted_is_not_passed_by_the_next(fresh: Any) -> None:
+    pair = fresh()
+    pair.a.authenticate("token", b"secret")
+    pair.pump()
+    pair.a._outbox._budget = 10  # enough for the second one alone
+    pair.a.goaway()
+    pair.a.goaway(pair.a.last_in)
+    assert kinds(pair.a) == []
+    pair.b.accept()
+    pair.pump()
+    assert [event.last for event in pair.seen_by_b[-2:]] == [2**53 - 1, 0]
+
+
 def test_control_frames_go_first(pair: Any) -> None:
     id = pair.call(2)
     pair.a.item(id, bytes(200_000))
