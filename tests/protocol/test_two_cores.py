@@ -261,6 +261,18 @@ class TwoCores(RuleBasedStateMachine):
             assert other.core.state is State.CLOSED
             assert not any(other.core.is_open(one.id) for one in other.made if one.id > last)
 
+    @precondition(lambda self: self.over)
+    @rule(of=sides, data=st.binary(max_size=40))
+    def nothing_more(self, of: bool, data: bytes) -> None:
+        """A session that is over reads nothing, says nothing, and takes no call (LEAVE-6)."""
+        core = self.both[of].core
+        if core.state is State.CLOSED:
+            assert core.receive(data) == []
+            assert not core.may_call(0)
+            core.goaway()
+            core.release(1)
+            assert core.take(2**40) == []
+
     # --- what the users are told --------------------------------------------------------------------------
 
     def open(self, side: Side) -> list[Story]:
