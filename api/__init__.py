@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from graftwire.gateway.gateway import Gateway, serve
 from graftwire.gateway.interface import InterfaceError, nonblocking, raises
-from graftwire.gateway.security import Anonymous, SecurityChoiceMissing
+from graftwire.gateway.security.anonymous import Anonymous
+from graftwire.gateway.security.errors import SecurityChoiceMissing
 from graftwire.protocol.errors import (
     ApplicationError,
     BadArguments,

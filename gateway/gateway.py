@@ -20,7 +20,8 @@ from graftwire.transport.session import Session, Timing
 from graftwire.transport.url import parse
 
 from .host import THREADS, Host
-from .security import Anonymous, SecurityChoiceMissing
+from .security.anonymous import Anonymous
+from .security.errors import SecurityChoiceMissing
 
 _log: Final = logging.getLogger("graftwire.gateway")
 

@@ -32,7 +32,7 @@ from graftwire.transport.references import ByReference
 from graftwire.transport.session import Session
 
 from .interface import Method, methods_of
-from .security import Anonymous
+from .security.anonymous import Anonymous
 
 _log: Final = logging.getLogger("graftwire.gateway")
 

@@ -35,6 +35,7 @@ class IncomingCall:
         "credential",
         "deadline",
         "id",
+        "identity",
         "kept",
         "received",
         "referent",
@@ -54,6 +55,7 @@ class IncomingCall:
         self.target = frame.target
         self.credential = frame.credential
         self.body = frame.body
+        self.identity: object = None  # who calls, as the receiver found out; not looked at here
         self.scope: trio.CancelScope | None = None
         self.stop: ErrorCode | None = None  # why the handler was told to stop, once it was
         self.referent: object = None  # what a reference stood for when the call came

@@ -1,0 +1,58 @@
+"""Who the other side is, as an authenticator found it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from graftwire.transport.context import current_call
+
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls.
+
+    `subject` is the name of whom it is, unique for its `issuer` (the one who says so: a token's issuer, a certificate
+    authority, the name of a key file; empty where there is only one); `scheme` is how it was proved; `roles` are
+    what role rules go by; `expires` is a moment with a time zone, None: never; `claims` are plain values that the
+    authenticator passes on to authorisers and user code, and to nobody else: no log, audit record or repr shows
+    them.
+    """
+
+    subject: str
+    scheme: str
+    issuer: str = ""
+    roles: frozenset[str] = frozenset()
+    expires: datetime | None = None
+    claims: Mapping[str, object] = field(default=_NOTHING, repr=False, hash=False)
+
+    def __post_init__(self) -> None:
+        if self.expires is not None and self.expires.tzinfo is None:
+            raise ValueError("an identity expires at a moment with a time zone")
+
+    @property
+    def who(self) -> tuple[str, str]:
+        """What makes it the same as another one (clause AUTH-7): issuer and subject."""
+        return self.issuer, self.subject
+
+
+NOBODY: Final = Identity("anonymous", "anonymous")
+"""Under what a call without any proof runs, where anonymous callers were let in."""
+
+
+def current_identity() -> Identity | None:
+    """Under what identity the call runs that the current task (or thread) serves.
+
+    `NOBODY` for an anonymous caller; None outside of a call, and in a callback from a side that has no identity. It
+    says who called this code. It goes nowhere by itself: calls that the code makes carry it on only where a
+    credential provider does so.
+    """
+    call = current_call.get()
+    identity = None if call is None else call.identity
+    assert identity is None or isinstance(identity, Identity)
+    return identity
