@@ -196,4 +196,4 @@ class AuditSink(Plugin):
         """Take one record; when this returns it is kept. Raises OSError or anything else if it can't be."""
 
     async def aclose(self) -> None:
-        """Called once, after the last record."""
+        """Let go of what the sink holds. Whoever made the sink calls it, after the last record."""
