@@ -414,8 +414,8 @@ def test_the_wrong_transport_over_tls(here: Here, gateway: dict[str, str], pem: 
     done = here("call", f"wss://{where}", "Shop.none", "--ca", pem.ca)
     assert done.code == 3
     assert done.sentence == (
-        f"what answers at wss://{where}/ does not speak HTTP/1.1; check the port, and whether the URL has to begin with "
-        "tls"
+        f"wss://{where}/ closed the connection in place of answering the WebSocket handshake; check the port, and "
+        "whether the URL has to begin with tls"
     )
 
 
