@@ -1,4 +1,4 @@
-"""Call/response between programs over TCP and WebSocket, with nothing hidden.
+"""Calls between programs over TCP and WebSocket, with nothing hidden.
 
 Everything that is public is here: `serve` hosts objects, `connect` calls them.
 """

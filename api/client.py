@@ -253,9 +253,9 @@ class Client:
         kwargs: dict[str, object],
     ) -> AsyncGenerator[Stream]:
         """A call with streams, its options spelled out. For typed clients."""
-        session = await self._connection.usable()
         deadline = math.inf if self._deadline is None else trio.current_time() + self._deadline
         with trio.CancelScope(deadline=deadline) as scope:
+            session = await self._connection.usable()  # it may have to dial, and that takes time, too
             async with open_stream(session, shape, target, args, kwargs, options) as stream:
                 yield stream
         if scope.cancelled_caught:

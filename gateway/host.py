@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import trio
 
@@ -48,6 +48,28 @@ class _Raised(Exception):
         self.method = method
 
 
+class _Exited(Exception):
+    """User code has called `sys.exit`; its cause says where."""
+
+    def __init__(self) -> None:
+        super().__init__("the program goes on: whoever calls a method must not be able to end it")
+
+
+def _without_exits(group: BaseExceptionGroup[BaseException]) -> BaseExceptionGroup[BaseException]:
+    """The same group with an ordinary exception for each SystemExit: a group of such alone is an ExceptionGroup."""
+    remade: list[BaseException] = []
+    for error in group.exceptions:
+        if isinstance(error, SystemExit):
+            exited = _Exited()
+            exited.__cause__ = error
+            remade.append(exited)
+        elif isinstance(error, BaseExceptionGroup):
+            remade.append(_without_exits(cast("BaseExceptionGroup[BaseException]", error)))
+        else:
+            remade.append(error)
+    return BaseExceptionGroup(group.message, remade).with_traceback(group.__traceback__)
+
+
 class Host:
     """The receiver of a gateway's sessions, and of a client that hands out callbacks.
 
@@ -80,15 +102,28 @@ class Host:
         method = self._methods.get(target)
         if method is None or method.how != "inline":
             return None
-        method, args, kwargs = self._admit(call)
         try:
-            result = method.function(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - `failure` decides what the caller is told of it
-            raise _Raised(error, method) from None
-        return self._encode(call, result)
+            method, args, kwargs = self._admit(call)
+            try:
+                result = method.function(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - `failure` decides what the caller is told of it
+                raise _Raised(error, method) from None
+            return self._encode(call, result)
+        except SystemExit as ending:
+            raise _Exited from ending
 
     async def handle(self, call: IncomingCall) -> bytes:
         """Run a call and return its encoded result."""
+        try:
+            return await self._run(call)
+        except SystemExit as ending:
+            raise _Exited from ending
+        except BaseExceptionGroup as group:  # of a nursery in the user's code
+            if group.subgroup(SystemExit) is None:
+                raise
+            raise _without_exits(group) from None
+
+    async def _run(self, call: IncomingCall) -> bytes:
         method, args, kwargs = self._admit(call)
         if method.shape & frames.SERVER_STREAM:
             return await self._stream(call, method, args, kwargs)
@@ -118,10 +153,7 @@ class Host:
             ):
                 return error_to_wire(raised)
             if declared.get(type(raised).__name__) is type(raised):
-                try:
-                    return ErrorCode.APPLICATION, describe_exception(raised, call.session.references.give)
-                except ValueRefused as refused:
-                    return self._incident(call, refused)
+                return self._declared(call, raised)
             return self._incident(call, raised)
         if isinstance(error, CallError):
             return error_to_wire(error)
@@ -193,14 +225,17 @@ class Host:
     ) -> bytes:
         """Run a method that gives a stream: its items leave as there is credit for them."""
         try:
-            source: Any
+            produced: Any
             if method.how == "task":
-                produced: Any = method.function(*args, **kwargs)
-                source = produced if hasattr(produced, "__anext__") else aiter(await produced)
+                produced = method.function(*args, **kwargs)
+                produced = produced if hasattr(produced, "__anext__") else await produced
             else:
-                source = self._from_thread(
-                    await self._in_thread(lambda: iter(method.function(*args, **kwargs)))
-                )
+                produced = await self._in_thread(lambda: method.function(*args, **kwargs))
+            source: Any
+            if hasattr(produced, "__aiter__"):
+                source = aiter(produced)
+            else:
+                source = self._from_thread(await self._in_thread(lambda: iter(produced)))
             async with AsyncExitStack() as stack:
                 if hasattr(source, "aclose"):
                     await stack.enter_async_context(aclosing(source))
@@ -214,8 +249,16 @@ class Host:
 
     async def _from_thread(self, items: Iterator[Any]) -> AsyncIterator[Any]:
         end = object()
-        while (item := await self._in_thread(lambda: next(items, end))) is not end:
-            yield item
+        ended = False
+        try:
+            while (item := await self._in_thread(lambda: next(items, end))) is not end:
+                yield item
+            ended = True
+        finally:
+            # what stands behind its yields may block, too; nobody else would ever run it in a thread
+            if isinstance(items, Generator) and not ended:
+                with trio.CancelScope(shield=True):
+                    await self._in_thread(items.close)
 
     async def _send(self, call: IncomingCall, item: object) -> None:
         try:
@@ -228,6 +271,17 @@ class Host:
         """The caller broke the protocol in a body: the session ends, so nobody will read this answer."""
         call.session.violated(violation)
         return ErrorCode.PROTOCOL, None
+
+    def _declared(self, call: IncomingCall, raised: Exception) -> tuple[ErrorCode, bytes | None]:
+        """An exception that is part of the interface, with its fields."""
+        references = call.session.references
+        try:
+            body = describe_exception(raised, references.give)
+        except Exception as error:  # noqa: BLE001 - a field can't cross the wire, or is a property that failed
+            references.kill(references.taken() or ())
+            return self._incident(call, error)
+        references.taken()  # they are the caller's, as those of a result: no later call's
+        return ErrorCode.APPLICATION, body
 
     def _incident(self, call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes]:
         """Write down what happened, here, under a number, and give the caller the number."""
