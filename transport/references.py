@@ -93,7 +93,9 @@ class References:
     def give(self, value: object, owner: object = None) -> int:
         """The id under which `value` travels in the body that is being encoded. For `values.encode`.
 
-        It works for `owner` alone (clause REF-6); None: for who the other side is now. Raises TypeError for what is neither a callable nor marked with ByReference: it can't be copied, and nobody
+        It works for `owner` alone (clause REF-6); None: for who the other side is now.
+
+        Raises TypeError for what is neither a callable nor marked with ByReference: it can't be copied, and nobody
         said that it may be called from afar.
         """
         if isinstance(value, Remote):

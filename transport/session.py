@@ -139,8 +139,13 @@ class Session:
 
     @property
     def role(self) -> Role:
-        """Which end of the session this is."""
+        """Which end of the session this side is."""
         return self._conn.role
+
+    @property
+    def peer_role(self) -> Role:
+        """Which end of the session the other side is."""
+        return Role.ACCEPTOR if self._conn.role is Role.INITIATOR else Role.INITIATOR
 
     @property
     def authentication(self) -> Authentication:

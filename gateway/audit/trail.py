@@ -8,10 +8,10 @@ from typing import Final, Literal
 
 import trio
 
-from graftwire.gateway.security.errors import SecurityError
-from graftwire.gateway.security.plugins import AuditSink
 from graftwire.protocol.errors import Error
 
+from ..security.errors import SecurityError
+from ..security.plugins import AuditSink
 from .record import Decision, Record
 
 _log: Final = logging.getLogger("graftwire.audit")

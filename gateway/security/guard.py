@@ -1,4 +1,4 @@
-"""Asking the plugins of a receiver: each in its turn, each with a limit of time, and whatever goes wrong is a refusal."""
+"""Asking the plugins of a receiver, each in its turn and its time; whatever goes wrong with one is a refusal."""
 
 from __future__ import annotations
 
@@ -11,14 +11,24 @@ from typing import Any, Final, TypeVar, cast
 
 import trio
 
-from graftwire.gateway.audit.trail import Trail
 from graftwire.protocol.errors import CallError, Denied, ErrorCode, Unauthenticated
 from graftwire.protocol.limits import LARGEST_PROOF
 
+from ..audit.trail import Trail
 from .anonymous import Anonymous
 from .errors import SecurityChoiceMissing, SecurityError
 from .identity import NOBODY, Identity, Standing
-from .plugins import Attempt, AuditSink, Authenticator, Authoriser, Challenge, Permission, Plugin, Refusal, Request
+from .plugins import (
+    Attempt,
+    AuditSink,
+    Authenticator,
+    Authoriser,
+    Challenge,
+    Permission,
+    Plugin,
+    Refusal,
+    Request,
+)
 
 _log: Final = logging.getLogger("graftwire.gateway")
 
@@ -78,7 +88,7 @@ class Guard:
         choices = listed(auth)
         self._authenticators = _by_scheme(choices)
         self._authorisers = _checked(listed(allow), Authoriser, "allow")
-        self._seconds = seconds
+        self.seconds = seconds
         self._plain_proofs = plain_proofs
         self.trail = audit if isinstance(audit, Trail) else Trail(listed(audit))
         self.lets_anonymous_in = any(isinstance(choice, Anonymous) for choice in choices)
@@ -150,20 +160,21 @@ class Guard:
         self, plugin: Plugin, question: Callable[[Any], Awaitable[_Answer]], about: Any, code: ErrorCode
     ) -> _Answer:
         """A plugin's answer, in its time. Raises Refused for none."""
-        with trio.move_on_after(self._seconds) as scope:
+        with trio.move_on_after(self.seconds) as scope:
             try:
                 answer = await question(about)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever a plugin raises, it is no pass
                 # its text may hold anything, a proof above all; where it was raised is enough to find it
-                _log.error("the plugin %s failed: %s", plugin.label, _place(error))  # noqa: TRY400
+                _log.error("the plugin %s failed: %s", plugin.label, place_of(error))
                 raise Refused(code, plugin.label, f"the plugin raised {type(error).__name__}") from None
             if not scope.cancel_called:
                 return answer
-        _log.error("the plugin %s took longer than %g s", plugin.label, self._seconds)
-        raise Refused(code, plugin.label, f"the plugin took longer than {self._seconds:g} s")
+        _log.error("the plugin %s took longer than %g s", plugin.label, self.seconds)
+        raise Refused(code, plugin.label, f"the plugin took longer than {self.seconds:g} s")
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
+    """What kind of exception it is and where it was raised, without its text, which may hold anything."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -181,7 +192,9 @@ def _no(plugin: Plugin, answer: object, code: ErrorCode) -> Refused:
 def _standing(identity: Identity, scheme: str, voucher: str) -> Standing:
     """What an authenticator found, with its end on the clock that calls are timed by. Raises Refused."""
     if not 0 < len(identity.subject) <= LONGEST_SUBJECT:
-        raise Refused(ErrorCode.UNAUTHENTICATED, voucher, "its subject is empty, or longer than 255 characters")
+        raise Refused(
+            ErrorCode.UNAUTHENTICATED, voucher, "its subject is empty, or longer than 255 characters"
+        )
     until = math.inf
     if identity.expires is not None:
         left = (identity.expires - datetime.now(UTC)).total_seconds()
@@ -213,6 +226,10 @@ def _checked(given: Sequence[object], kind: type[_One], option: str) -> tuple[_O
     for each in given:
         if not isinstance(each, kind):
             what = each.__name__ if isinstance(each, type) else type(each).__name__
-            remedy = "; make one, as in " + what + "(…)" if isinstance(each, type) and issubclass(each, kind) else ""
+            remedy = (
+                "; make one, as in " + what + "(…)"
+                if isinstance(each, type) and issubclass(each, kind)
+                else ""
+            )
             raise SecurityError(f"{option}= takes {kind.__name__}s, and {what} is none{remedy}")
     return cast("tuple[_One, ...]", tuple(given))

@@ -30,7 +30,7 @@ class Identity:
     issuer: str = ""
     roles: frozenset[str] = frozenset()
     expires: datetime | None = None
-    claims: Mapping[str, object] = field(default=_NOTHING, repr=False, hash=False)
+    claims: Mapping[str, object] = field(default_factory=lambda: _NOTHING, repr=False, hash=False)
 
     def __post_init__(self) -> None:
         if self.expires is not None and self.expires.tzinfo is None:

@@ -24,8 +24,7 @@ from graftwire.protocol.connection import Role
 from graftwire.transport.facts import LinkFacts
 
 if TYPE_CHECKING:
-    from graftwire.gateway.audit.record import Record
-
+    from ..audit.record import Record
     from .identity import Identity
 
 

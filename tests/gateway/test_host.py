@@ -305,7 +305,7 @@ async def test_a_body_that_cannot_be_decoded(body: str, path: str) -> None:
 async def test_a_proof_is_refused_where_nobody_can_check_it() -> None:
     async with connected(Service()) as client:
         with pytest.raises(graftwire.Unauthenticated):
-            await client._connection.session.authenticate("bearer", b"token")
+            await client._connection.session.authentication.prove("bearer", b"token")
 
 
 class Leaving:

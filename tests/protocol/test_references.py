@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from graftwire.protocol import Exports, Imports, LocalProtocolError, ProtocolViolation, Role
-from graftwire.protocol.errors import Denied, UnknownTarget
+from graftwire.protocol.errors import UnknownTarget
 
 
 @pytest.mark.parametrize(("role", "ids"), [(Role.INITIATOR, [1, 3, 5]), (Role.ACCEPTOR, [2, 4, 6])])
