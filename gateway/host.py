@@ -126,7 +126,7 @@ class Host:
         if isinstance(error, CallError):
             return error_to_wire(error)
         if isinstance(error, ProtocolViolation):
-            return self._violated(call, error)
+            return self._violated(call, error, before=call.id)
         return self._incident(call, error)
 
     # --- the steps ---------------------------------------------------------------------------------------------------
@@ -224,9 +224,11 @@ class Host:
             raise _Refused from refused
 
     @staticmethod
-    def _violated(call: IncomingCall, violation: ProtocolViolation) -> tuple[ErrorCode, bytes | None]:
+    def _violated(
+        call: IncomingCall, violation: ProtocolViolation, before: int | None = None
+    ) -> tuple[ErrorCode, bytes | None]:
         """The caller broke the protocol in a body: the session ends, so nobody will read this answer."""
-        call.session.violated(violation)
+        call.session.violated(violation, before=before)
         return ErrorCode.PROTOCOL, None
 
     def _incident(self, call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes]:
@@ -244,7 +246,7 @@ def _path_of(refused: ValueRefused) -> str:
     """
     if refused.path.startswith("[0]["):
         return "arguments" + refused.path.removeprefix("[0]")
-    return "arguments" if refused.path else ""
+    return "arguments" if refused.path.startswith(("[0]", "[1]")) else ""
 
 
 class _Refused(Exception):

@@ -43,6 +43,7 @@ class IncomingCall:
         "session",
         "shape",
         "stop",
+        "streaming",
         "target",
         "trace",
     )
@@ -66,7 +67,8 @@ class IncomingCall:
             self.trace = context.trace
             if context.remaining is not None:
                 self.deadline = trio.current_time() + context.remaining / 1000
-        if frame.shape >= frames.CLIENT_STREAM:
+        self.streaming = frame.shape >= frames.CLIENT_STREAM  # neither END nor CANCEL of the caller came yet
+        if self.streaming:
             self._items: deque[bytes] | None = deque()
             self._ended = False
         else:
@@ -130,6 +132,7 @@ class IncomingCall:
     def feed_end(self) -> None:
         """The caller's stream has ended."""
         self._ended = True
+        self.streaming = False
         self._wake()
 
     def discard(self) -> list[bytes]:
