@@ -164,7 +164,7 @@ class References:
 
         One that the other side can't have given ends the session, as it would have where somebody had read it.
         """
-        if _TAG not in body:
+        if _TAG not in body or self._session.ending is not None:
             return
         found: list[int] = []
 
