@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from graftwire.protocol import values
 from graftwire.protocol.connection import Role
-from graftwire.protocol.errors import ValueRefused
+from graftwire.protocol.errors import ProtocolViolation, ValueRefused
 from graftwire.protocol.references import Exports, Imports
 
 if TYPE_CHECKING:
@@ -163,18 +163,24 @@ class References:
             self._session.release(id)
 
     def release_all_in(self, body: bytes) -> None:
-        """Clause REF-5: a result or an item that nobody reads may hold references; they go back at once."""
-        if _TAG not in body:
+        """Clause REF-5: a result or an item that nobody reads may hold references; they go back at once.
+
+        One that the other side can't have given ends the session, as it would have where somebody had read it.
+        """
+        if _TAG not in body or self._session.ending is not None:
             return
         found: list[int] = []
 
-        def note(id: int) -> Remote:
+        def note(id: int) -> None:
+            self._imports.received(id)
             found.append(id)
-            return Remote(self._session, id)
 
         try:
             values.decode(body, reference=note)
         except ValueRefused:
             return  # what can't be read holds nothing that could be used
+        except ProtocolViolation as violation:
+            self._session.violated(violation)
+            return
         for id in found:
-            self._session.release(id)
+            self.give_back(id)

@@ -120,6 +120,17 @@ async def test_an_end_inside_a_frame_is_an_error() -> None:
         assert "FRAME-8" in str(session.ending)
 
 
+async def test_after_a_half_close_one_goaway_goes_out_and_nothing_else() -> None:
+    """Clause LEAVE-9: the call that is open gets no terminal, but its caller learns how far this side came."""
+    async with session_and_peer(receiver=Answers(hang)) as (session, peer):
+        peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        await peer.link.send_eof()
+        await peer.wait_for_end()
+        assert peer.events[1:-1] == [frames.Goaway(1, ErrorCode.NONE)]
+        await session.wait_ended()
+
+
 @pytest.mark.parametrize("fails", [False, True])
 async def test_leaves_when_the_last_call_of_who_leaves_is_answered(fails: bool) -> None:
     go_on = trio.Event()
