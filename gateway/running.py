@@ -223,7 +223,7 @@ def _giver(call: IncomingCall) -> Callable[[object], int]:
     give = call.session.references.give
     if call.credential is None or not isinstance(call.standing, Standing):
         return give
-    return partial(give, owner=call.standing.identity.who)
+    return partial(give, owner=call.standing.identity.holder)
 
 
 class _Refused(Exception):
