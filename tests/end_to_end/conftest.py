@@ -91,9 +91,10 @@ def outbound() -> Iterator[None]:
             address = arguments[1]
             if not isinstance(address, tuple):
                 return  # a Unix socket: on this machine
-            if (sys.platform == "linux" and address[:2] not in own_listeners()) or not str(
-                address[0]
-            ).startswith("127."):
+            ours = str(address[0]).startswith("127.")
+            if sys.platform == "linux":
+                ours = ours and address[:2] in own_listeners()
+            if not ours:
                 strange.append(f"{event} {address}")
 
     sys.addaudithook(watch)  # it can't be taken off again, so it stops looking
