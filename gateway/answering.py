@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from graftwire.protocol.errors import CallCancelled, CallError, ErrorCode, Unauthenticated, Unavailable
+from graftwire.protocol.errors import (
+    CallCancelled,
+    CallError,
+    ErrorCode,
+    ProtocolViolation,
+    Unauthenticated,
+    Unavailable,
+)
 from graftwire.protocol.limits import AUTH_ROUNDS
 from graftwire.transport.incoming import IncomingCall
 from graftwire.transport.session import Session
@@ -166,10 +173,20 @@ class Answering:
         return None
 
     async def ended(self, session: Session) -> None:
-        """The session is over: write down how often permissions were used again."""
-        # Shielded, because the count belongs to decisions that were made; bounded by the time that a sink gets.
+        """The session is over: write down what is still to be said of it."""
+        # Shielded, because these records belong to what has happened; bounded by the time that a plugin gets.
         with trio.CancelScope(shield=True, deadline=trio.current_time() + self._guard.seconds):
             await self._forget_remembered(session)
+            cause = None if session.ending is None else session.ending.__cause__
+            if isinstance(cause, ProtocolViolation) and cause.clause.startswith("AUTH-"):
+                # a proof that no authenticator was shown, because it is too long or out of turn
+                refused = Refused(ErrorCode.PROTOCOL, "protocol", f"{cause.text} ({cause.clause})")
+                with suppress(AuditFailed):
+                    await self._guard.trail.write(
+                        self._record(
+                            session, Event.AUTHENTICATION, trio.current_time(), None, refused=refused
+                        )
+                    )
 
     # --- authentication ----------------------------------------------------------------------------------------------
 

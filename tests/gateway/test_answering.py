@@ -148,6 +148,34 @@ async def test_a_scheme_that_nobody_judges_is_refused() -> None:
         assert place.sink.said == [("authentication", "name", "", "refused", "none", reason)]
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "00004009 8301 646e616d65 59 4000".replace(" ", "") + "00" * 16_384,  # AUTH with 16 KiB
+        "0000400d 8705 01 00 6141 f6 82 646e616d65 59 4000".replace(" ", "") + "00" * 16_384,  # CALL, cut off
+    ],
+)
+async def test_a_proof_that_is_too_long_has_its_record(frame: str) -> None:
+    """It is refused before anybody judges it, whatever it holds."""
+    names = Names("ada")
+    hello = "00000025 8300 8101 a6 011a00400000 02190400 031a01000000 041a00040000 051a00200000 0619ea60"
+    async with hosting("tcp://127.0.0.1:0", auth=names, allow=Only(everything), plain_proofs=True) as place:
+        stream = await trio.open_tcp_stream("127.0.0.1", int(place.gateway.urls[0].rpartition(":")[2]))
+        async with stream:
+            await stream.send_all(bytes.fromhex(hello + frame))
+            while await stream.receive_some():
+                pass
+    assert not names.attempts
+    (record,) = place.sink.records
+    assert (record.event, record.decision, record.plugin, record.code) == (
+        "authentication",
+        "refused",
+        "protocol",
+        "protocol",
+    )
+    assert record.reason.endswith("(AUTH-8)")
+
+
 # --- may they --------------------------------------------------------------------------------------------------------
 
 

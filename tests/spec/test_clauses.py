@@ -20,7 +20,7 @@ GRAMMAR = ROOT / "spec" / "frames.cddl"
 
 FAMILIES = (
     "FRAME", "HEAD", "HELLO", "AUTH", "CALL", "STREAM", "CREDIT", "CANCEL", "CTX", "REF", "KEEP", "LEAVE", "ERR",
-    "VAL", "ORDER", "LINK", "WS",
+    "VAL", "ORDER", "LINK", "WS", "DESCRIBE",
 )  # fmt: skip
 # What looks like a clause in the code and is something else.
 OTHER_WORDS = {"UTF-8", "SHA-256", "ISO-8601"}
