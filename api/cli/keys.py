@@ -84,12 +84,9 @@ def _file(file: str | None) -> str:
 
 def _end(now: datetime, text: str) -> datetime:
     parts = _DURATION.fullmatch(text)
-    try:
-        if parts is not None:
-            return now + timedelta(**{_UNITS[parts[2]]: int(parts[1])})
-    except OverflowError:
-        pass
-    raise Failure("--expires takes a time from now, in m, h, d or w, as in --expires 90d")
+    if parts is None:
+        raise Failure("--expires takes a time from now, in m, h, d or w, as in --expires 90d")
+    return now + timedelta(**{_UNITS[parts[2]]: int(parts[1])})
 
 
 def _told(entry: Entry, now: datetime) -> dict[str, object]:

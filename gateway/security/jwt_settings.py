@@ -69,7 +69,7 @@ def read_settings(path: str) -> Settings:
     except UnicodeDecodeError:
         raise SecurityError(f"{where} are no TOML: they are not in UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise SecurityError(f"{where} are no TOML{_place(error)}; mend that line") from None
+        raise SecurityError(f"{where} are no TOML{_place(error)}; mend what stands there") from None
     _check_names(table, where)
 
     def take(name: str, default: Any, fits: Callable[[Any], bool], form: str) -> Any:
@@ -117,6 +117,8 @@ def _place(error: tomllib.TOMLDecodeError) -> str:
     told = str(error)
     at = told.rfind("(at line ")
     line = told[at + len("(at line ") :].partition(",")[0] if at >= 0 else ""
+    if "at end of document" in told:
+        return " (at its end)"
     return f" (line {line})" if line.isdecimal() else ""
 
 

@@ -1,4 +1,4 @@
-"""An issuer of tokens for tests: its signatures are made with cryptography alone, not by the library that checks them."""
+"""An issuer of tokens for tests, which signs with cryptography alone and not with the library that checks."""
 
 from __future__ import annotations
 
