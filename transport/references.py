@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from graftwire.protocol import values
 from graftwire.protocol.connection import Role
-from graftwire.protocol.errors import ProtocolViolation, ValueRefused
+from graftwire.protocol.errors import ProtocolViolation, UnknownTarget, ValueRefused
 from graftwire.protocol.references import Exports, Imports
 
 if TYPE_CHECKING:
@@ -22,10 +22,18 @@ _TAG: Final = b"\xd9\xa4\x07"  # the head of the tag that marks a reference in a
 class ByReference:
     """Marks an object that is not to be copied: the other side gets a handle and calls its public methods."""
 
-    __slots__ = ("target",)
+    __slots__ = ("target", "withdrawn")
 
     def __init__(self, target: object) -> None:
         self.target = target
+        self.withdrawn = False
+
+    def withdraw(self) -> None:
+        """Take the object back: calls on handles that were made of this mark get UnknownTarget from now on.
+
+        Calls that have come before go on. More than once is no error.
+        """
+        self.withdrawn = True
 
 
 class Remote(values.Reference):
@@ -126,7 +134,10 @@ class References:
 
         Raises ProtocolViolation (REF-3), UnknownTarget if it was withdrawn.
         """
-        return self._exports.get(id)
+        value, owner = self._exports.get(id)
+        if isinstance(value, ByReference) and value.withdrawn:
+            raise UnknownTarget
+        return value, owner
 
     # --- given to this side ------------------------------------------------------------------------------------------
 

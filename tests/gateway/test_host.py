@@ -338,6 +338,9 @@ class Leaving:
             nursery.start_soon(trio.sleep_forever)
             inner.start_soon(self.waiting)
 
+    async def among_others(self) -> None:
+        raise BaseExceptionGroup("mine", [ValueError(), SystemExit(3)])
+
     async def stream(self) -> AsyncIterator[int]:
         sys.exit(3)
         yield 1
@@ -348,6 +351,10 @@ class Leaving:
 
     async def interrupted(self) -> None:
         raise KeyboardInterrupt
+
+    async def interrupted_in_a_nursery(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.interrupted)
 
     async def still_here(self) -> bool:
         return True
@@ -363,7 +370,7 @@ async def leaving() -> AsyncGenerator[graftwire.Client]:
         yield client
 
 
-@pytest.mark.parametrize("name", ["waiting", "in_a_thread", "inline", "in_a_nursery"])
+@pytest.mark.parametrize("name", ["waiting", "in_a_thread", "inline", "in_a_nursery", "among_others"])
 async def test_who_calls_cannot_end_the_program(name: str, caplog: pytest.LogCaptureFixture) -> None:
     async with leaving() as client:
         with pytest.raises(graftwire.InternalError) as caught:
@@ -384,10 +391,11 @@ async def test_nor_with_a_stream(name: str, caplog: pytest.LogCaptureFixture) ->
         assert await client.call("Leaving.still_here")
 
 
-async def test_an_interrupt_ends_the_program() -> None:
+@pytest.mark.parametrize("name", ["interrupted", "interrupted_in_a_nursery"])
+async def test_an_interrupt_ends_the_program(name: str) -> None:
     with pytest.raises(BaseException) as raised:  # noqa: PT011 - in groups, or not, as trio sees fit
         async with leaving() as client:
-            await client.call("Leaving.interrupted")
+            await client.call(f"Leaving.{name}")
     found = raised.value
     while isinstance(found, BaseExceptionGroup):
         [found] = [error for error in found.exceptions if not isinstance(error, Exception)]

@@ -20,6 +20,7 @@ from graftwire.transport.facts import LinkFacts
 from graftwire.transport.incoming import CallEnded, IncomingCall
 from graftwire.transport.link import ConnectOptions, Link, ListenOptions
 from graftwire.transport.memory import memory_pair
+from graftwire.transport.references import ByReference
 from graftwire.transport.serving import MOST_PARKED
 from graftwire.transport.session import Session, Timing
 from graftwire.transport.url import parse
@@ -1279,8 +1280,9 @@ async def test_a_failure_without_a_task_and_larger_than_a_frame() -> None:
 
 async def test_a_call_on_a_reference_that_was_withdrawn() -> None:
     async with session_and_peer(receiver=Answers(say_null)) as (session, peer):
-        id = session.references.give(len)
-        session.references._exports.withdraw(len)
+        mark = ByReference(object())
+        id = session.references.give(mark)
+        mark.withdraw()
         peer.conn.call(0, (id, ""), NOTHING)
         await peer.write()
         (error,) = await peer.wait_for(frames.Error)
