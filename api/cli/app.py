@@ -360,6 +360,19 @@ def _defect(error: Exception) -> str:
     )
 
 
+def _commands_of(arguments: Sequence[str]) -> list[str]:
+    """The command that the first words name, and the one within it where there is one."""
+    found: list[str] = []
+    group: object = typer.main.get_command(app)
+    for word in arguments:
+        commands: dict[str, object] = getattr(group, "commands", {})
+        if word not in commands:
+            break
+        found.append(word)
+        group = commands[word]
+    return found
+
+
 def _usage(mistake: Exception, arguments: Sequence[str]) -> str:
     """A message of typer's in the form of all our sentences, without the value that it may repeat."""
     formatted: Callable[[], str] = getattr(mistake, "format_message", mistake.__str__)
@@ -371,6 +384,5 @@ def _usage(mistake: Exception, arguments: Sequence[str]) -> str:
     if context is not None:
         command = context.command_path
     else:  # an option without its value
-        names = {info.callback.__name__ for info in app.registered_commands if info.callback is not None}
-        command = " ".join(["graftwire", *(word for word in arguments[:1] if word in names)])
+        command = " ".join(["graftwire", *_commands_of(arguments)])
     return message if message.endswith("?") else f"{message}; see {command} --help"

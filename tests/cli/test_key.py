@@ -176,8 +176,8 @@ SECRET = (
         (["revoke", "--file", "KEYS", "gw_abcdefgh2345_secret"], SECRET),
         (["revoke", "--file", "KEYS"], "missing argument 'ID'; see graftwire key revoke --help"),
         (["revoke", "--file"], "option '--file' requires an argument; see graftwire key revoke --help"),
-        (["new", "--subjekt", "a"], "no such option: --subjekt, did you mean --subject?"),
-        (["renew"], "no such command 'renew'; see graftwire key --help"),
+        (["new", "--bananas", "a"], "no such option: --bananas; see graftwire key new --help"),
+        (["bananas"], "no such command 'bananas'; see graftwire key --help"),
         (["list", "secret"], "there are too many arguments; see graftwire key list --help"),
     ],
 )
@@ -223,8 +223,8 @@ def test_a_file_that_others_may_write_to(here: Here, file: str) -> None:
             2,
             "",
             (
-                f"the key file {file} can be written by others than its owner; run: chmod go-w on it, and check what it "
-                "holds"
+                f"the key file {file} can be written by others than its owner; run: chmod go-w on it, and check what "
+                "it holds"
             ),
         )
 
