@@ -381,8 +381,6 @@ def _usage(mistake: Exception, arguments: Sequence[str]) -> str:
         message = "There are too many arguments"
     message = (message[:1].lower() + message[1:]).replace(". Did you mean", ", did you mean")
     context: typer.Context | None = getattr(mistake, "ctx", None)
-    if context is not None:
-        command = context.command_path
-    else:  # an option without its value
-        command = " ".join(["graftwire", *_commands_of(arguments)])
+    # there is none where an option lacks its value
+    command = " ".join(["graftwire", *_commands_of(arguments)]) if context is None else context.command_path
     return message if message.endswith("?") else f"{message}; see {command} --help"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, Final
@@ -21,7 +21,6 @@ ASYMMETRIC: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES25
 LARGEST_TOKEN: Final = 8_192  # bytes, as a proof (clause AUTH-8)
 MOST_KEYS: Final = 100  # in one key set
 RSA_BITS: Final = (2_048, 8_192)  # the smallest that is safe, and the largest that is quick
-LEAST_SECRET: Final = 32  # bytes
 
 # What a key can verify, by its type and curve.
 _FAMILIES: Final[Mapping[tuple[str, str | None], tuple[str, ...]]] = {
@@ -82,13 +81,17 @@ def require_library() -> None:
 # ---------------------------------------------------------------- keys
 
 
-def shared_key(secret: bytes) -> Key:
-    """The key of an issuer that shares a secret with this side. Raises SecurityError if it is too short."""
-    if len(secret) < LEAST_SECRET:
+def shared_key(secret: bytes, algorithms: Collection[str]) -> Key:
+    """The key of an issuer that shares a secret with this side.
+
+    Raises SecurityError if it is shorter than what the algorithms give (RFC 7518, section 3.2).
+    """
+    least = max(int(algorithm.removeprefix("HS")) // 8 for algorithm in algorithms)
+    if len(secret) < least:
         raise SecurityError(
-            f"the shared secret for tokens has {len(secret)} bytes; use one of at least {LEAST_SECRET} random bytes"
+            f"the shared secret for tokens has {len(secret)} bytes; use one of at least {least} random bytes"
         )
-    return Key(None, frozenset(SYMMETRIC), secret, shared=True)
+    return Key(None, frozenset(algorithms), secret, shared=True)
 
 
 def read_key_set(data: bytes, where: str) -> tuple[Key, ...]:

@@ -68,8 +68,10 @@ class JwtAuthenticator(Authenticator):
         clock: Callable[[], float] = time.time,
     ) -> None:
         require_library()
-        self._source = _Shared(shared_key(keys)) if isinstance(keys, bytes) else keys
         self._algorithms = _checked_algorithms(algorithms, secret=isinstance(keys, bytes))
+        if isinstance(keys, bytes):
+            keys = _Shared(shared_key(keys, self._algorithms))
+        self._source = keys
         self._issuer = issuer
         self._audience = frozenset([audience] if isinstance(audience, str) else audience)
         if not issuer or not self._audience or not all(self._audience):

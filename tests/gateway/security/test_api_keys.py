@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import trio
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from graftwire.gateway.security import key_file
@@ -186,6 +186,7 @@ async def test_a_session_whose_key_is_revoked(path: Path) -> None:
         assert await asked(other) == Permission()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=8_192) | st.from_regex(KEY, fullmatch=True))
 @example(b"gw_" * 2_730)
 def test_any_bytes_are_refused(proof: bytes) -> None:
