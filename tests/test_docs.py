@@ -204,6 +204,12 @@ def test_there_are_programs() -> None:
     assert folders >= {"start", "how-to", "topics"}
 
 
+def test_the_example_of_an_authenticator_is_short() -> None:
+    """What a plugin takes fits on a screen."""
+    [example] = [block for block in PROGRAMS if "write-an-authenticator" in block.name]
+    assert example.text.count("\n") <= 30
+
+
 # --- links ----------------------------------------------------------------------------------------------------------
 
 

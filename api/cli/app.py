@@ -57,6 +57,9 @@ Origins = Annotated[
         "--origin", metavar="ORIGIN", help="Let browsers from this origin connect. May be given again."
     ),
 ]
+KeyFile = Annotated[
+    str | None, typer.Option("--file", metavar="FILE", help="The file of the keys' hashes (needed).")
+]
 Listen = Annotated[
     list[str] | None,
     typer.Option(
@@ -295,6 +298,72 @@ def tap(
     tap(listen, to, ca, cert, key, origin or [], bodies=bodies, as_json=json)
 
 
+key_app: Final = typer.Typer(
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(
+    key_app,
+    name="key",
+    short_help="Make, list and revoke API keys.",
+    help="Make, list and revoke API keys, for `serve --auth api-keys:FILE`. The file holds only hashes of them.",
+)
+
+
+@key_app.command(
+    "new",
+    short_help="Make a key.",
+    epilog=_example("graftwire key new --file keys.json --subject billing --role reader --expires 90d"),
+)
+def key_new(
+    file: KeyFile = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", metavar="NAME", help="Whom the key is for (needed).")
+    ] = None,
+    role: Annotated[
+        list[str] | None, typer.Option("--role", metavar="ROLE", help="A role of theirs. May be given again.")
+    ] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            "--expires", metavar="TIME", help="When it ends, from now, as in 90d, 12h; never without it."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make a key and print it, once: the file, which is made where there is none, keeps only a hash."""
+    from .keys import new
+
+    new(file, subject, role or [], expires, as_json=json)
+
+
+@key_app.command("list", short_help="Show what is known of the keys.")
+def key_list(file: KeyFile = None, json: Json = False) -> None:
+    """Show the id, the subject, the roles and the state of each key; the keys themselves are nowhere."""
+    from .keys import show
+
+    show(file, as_json=json)
+
+
+@key_app.command(
+    "revoke",
+    short_help="End a key.",
+    epilog=_example("graftwire key revoke --file keys.json abcdefgh2345"),
+)
+def key_revoke(
+    name: Annotated[
+        str, typer.Argument(metavar="ID", help="The id of the key: the 12 characters after gw_.")
+    ],
+    file: KeyFile = None,
+    json: Json = False,
+) -> None:
+    """Revoke a key. Gateways that run take it over within a second."""
+    from .keys import withdraw
+
+    withdraw(file, name, as_json=json)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; what `graftwire.cli.main` does once typer is there."""
     as_json = "--json" in arguments
@@ -345,6 +414,19 @@ def _defect(error: Exception) -> str:
     )
 
 
+def _commands_of(arguments: Sequence[str]) -> list[str]:
+    """The command that the first words name, and the one within it where there is one."""
+    found: list[str] = []
+    group: object = typer.main.get_command(app)
+    for word in arguments:
+        commands: dict[str, object] = getattr(group, "commands", {})
+        if word not in commands:
+            break
+        found.append(word)
+        group = commands[word]
+    return found
+
+
 def _usage(mistake: Exception, arguments: Sequence[str]) -> str:
     """A message of typer's in the form of all our sentences, without the value that it may repeat."""
     formatted: Callable[[], str] = getattr(mistake, "format_message", mistake.__str__)
@@ -353,9 +435,6 @@ def _usage(mistake: Exception, arguments: Sequence[str]) -> str:
         message = "There are too many arguments"
     message = (message[:1].lower() + message[1:]).replace(". Did you mean", ", did you mean")
     context: typer.Context | None = getattr(mistake, "ctx", None)
-    if context is not None:
-        command = context.command_path
-    else:  # an option without its value
-        names = {info.callback.__name__ for info in app.registered_commands if info.callback is not None}
-        command = " ".join(["graftwire", *(word for word in arguments[:1] if word in names)])
+    # there is none where an option lacks its value
+    command = " ".join(["graftwire", *_commands_of(arguments)]) if context is None else context.command_path
     return message if message.endswith("?") else f"{message}; see {command} --help"
