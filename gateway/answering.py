@@ -303,8 +303,7 @@ class Answering:
                 raise Refused(ErrorCode.UNAUTHENTICATED, "none", "the caller has proved no identity")
             return None
         assert isinstance(standing, Standing)
-        if standing.until <= trio.current_time():
-            raise Refused(ErrorCode.UNAUTHENTICATED, standing.voucher, "the identity has expired")
+        self._guard.check_current(standing)
         return standing
 
     @staticmethod

@@ -143,10 +143,12 @@ async def serve(
     if not urls:
         raise Error("a gateway needs at least one address to listen on, as in tcp://127.0.0.1:0")
     guard = Guard(auth, allow, audit, seconds=plugin_seconds, plain_proofs=plain_proofs)
+    host = Host(services, guard=guard, threads=threads)
+    await guard.start()
     prover = None
     if credential is not None:
         prover = Prover(credential, urls[0], plain=plain_proofs, seconds=plugin_seconds)
-    gateway = Gateway(Host(services, guard=guard, threads=threads), limits, timing, prover)
+    gateway = Gateway(host, limits, timing, prover)
     options = options if options is not None else ListenOptions()
     try:
         for url in urls:

@@ -41,8 +41,8 @@ class Trail:
         on_failure: Literal["refuse", "count"] = "refuse",
         seconds: float = SECONDS,
     ) -> None:
-        self._sinks = (sinks,) if isinstance(sinks, AuditSink) else tuple(sinks)
-        for sink in self._sinks:
+        self.sinks = (sinks,) if isinstance(sinks, AuditSink) else tuple(sinks)
+        for sink in self.sinks:
             if not isinstance(sink, AuditSink):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's mistake
                 raise SecurityError(
                     f"an audit sink is an object of a class made from AuditSink; this is a {type(sink).__name__}"
@@ -57,15 +57,15 @@ class Trail:
     @property
     def wanted(self) -> bool:
         """Whether anybody wants to know what was allowed; refusals are always written down."""
-        return bool(self._sinks) or _log.isEnabledFor(logging.INFO)
+        return bool(self.sinks) or _log.isEnabledFor(logging.INFO)
 
     async def write(self, record: Record) -> None:
         """Keep a record. Raises AuditFailed if a sink could not, where that is a reason to refuse."""
-        if not self._sinks:
+        if not self.sinks:
             self.log(record)
             return
         failed: list[str] = []
-        for sink in self._sinks:
+        for sink in self.sinks:
             with trio.move_on_after(self._seconds) as scope:
                 try:
                     await sink.write(record)

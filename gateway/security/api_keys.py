@@ -13,17 +13,7 @@ from typing import Final, Self
 from .errors import CredentialError, SecurityError
 from .identity import Identity
 from .key_file import KEY, LARGEST, WHAT, Entry, digest, parse
-from .plugins import (
-    Attempt,
-    Authenticator,
-    Authoriser,
-    Credential,
-    CredentialProvider,
-    Occasion,
-    Permission,
-    Refusal,
-    Request,
-)
+from .plugins import Attempt, Authenticator, Credential, CredentialProvider, Occasion, Refusal
 from .secret_source import one_source, split_source
 from .watched import PAUSE, Path, Watched
 
@@ -36,7 +26,8 @@ class ApiKeys(Authenticator):
     """Judges API keys by a file of hashes, which `graftwire key new`, `list` and `revoke` look after.
 
     The proof is the key itself. The file is read again when it changes (it is looked at no more than once in `pause`
-    seconds of `pause_clock`), so a key that is revoked is refused from then on. A changed file that can't be used is
+    seconds of `pause_clock`), so a key that is revoked is refused from then on, and so are calls of sessions that had
+    proved it. A changed file that can't be used is
     a warning in the log, and what was read before stays in force. `issuer` is that of the identities, for where
     several gateways name subjects of their own; `clock` tells whether a key has expired.
 
@@ -96,34 +87,14 @@ class ApiKeys(Authenticator):
             claims=MappingProxyType({"key": entry.id}),
         )
 
-    def still(self, identity: Identity) -> str | None:
-        """Why an identity from a key of this file counts no more; None: it does, or it came from elsewhere."""
-        if identity.scheme != SCHEME or identity.issuer != self.issuer:
-            return None
+    def withdrawn(self, identity: Identity) -> str | None:
+        """As in `Authenticator`: the key was revoked, or has left the file."""
         entry = self._file.value().get(str(identity.claims.get("key")))
         return "the API key is gone" if entry is None else self._trouble(entry)
 
     def _trouble(self, entry: Entry) -> str | None:
         state = entry.state(datetime.fromtimestamp(self._clock(), UTC))
         return None if state == "valid" else f"the API key is {state}"
-
-
-class KeysInForce(Authoriser):
-    """Refuses the calls of sessions whose API key was revoked after they proved it.
-
-    One more authoriser, beside those that say who may call what; by itself it allows everything to everyone who has
-    proved anything. `keys` is the same object that authenticates.
-    """
-
-    name = "api-keys"
-
-    def __init__(self, keys: ApiKeys) -> None:
-        self._keys = keys
-
-    async def authorise(self, request: Request) -> Permission | Refusal:
-        """As in `Authoriser`."""
-        trouble = self._keys.still(request.identity)
-        return Permission() if trouble is None else Refusal(trouble)
 
 
 class ApiKeyCredential(CredentialProvider):

@@ -109,6 +109,36 @@ class Guard:
         """Whether a call is decided without any plugin, and nobody wants a record of what was allowed."""
         return not (self._authenticators or self._authorisers or self.trail.wanted)
 
+    async def start(self) -> None:
+        """Let all plugins get ready. Raises SecurityError."""
+        for plugin in (*dict.fromkeys(self._authenticators.values()), *self._authorisers, *self.trail.sinks):
+            with trio.move_on_after(self.seconds) as scope:
+                try:
+                    await plugin.start()
+                except SecurityError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever it raises, there is nothing to start with
+                    raise SecurityError(
+                        f"the plugin {plugin.label} could not get ready: {place_of(error)}; look there"
+                    ) from None
+            if scope.cancelled_caught:
+                raise SecurityError(f"the plugin {plugin.label} was not ready within {self.seconds:g} s")
+
+    def check_current(self, standing: Standing) -> None:
+        """Raises Refused for an identity that has expired, or that its authenticator counts no more."""
+        if standing.until <= trio.current_time():
+            raise Refused(ErrorCode.UNAUTHENTICATED, standing.voucher, "the identity has expired")
+        authenticator = self._authenticators.get(standing.identity.scheme)
+        if authenticator is None:
+            return
+        try:
+            reason = authenticator.withdrawn(standing.identity)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises, it is no pass
+            _log.error("the plugin %s failed: %s", authenticator.label, place_of(error))
+            reason = f"the plugin raised {type(error).__name__}"
+        if reason is not None:
+            raise Refused(ErrorCode.UNAUTHENTICATED, authenticator.label, reason)
+
     def voucher(self, scheme: str) -> str:
         """Who judges proofs of a scheme, as the audit log calls it."""
         authenticator = self._authenticators.get(scheme)

@@ -108,8 +108,8 @@ class JwtAuthenticator(Authenticator):
         except SecurityError as error:
             raise SecurityError(f"{settings.where}: {error}") from None
 
-    async def check(self) -> None:
-        """Raises SecurityError if there are no keys to begin with; fetches them where they are at a URL."""
+    async def start(self) -> None:
+        """As in `Plugin`: there have to be keys to begin with; fetches them where they are at a URL."""
         await self._source.check()
 
     async def authenticate(self, attempt: Attempt) -> Identity | Refusal:

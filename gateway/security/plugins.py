@@ -38,6 +38,12 @@ class Plugin(ABC):  # noqa: B024 - its subclasses have the abstract methods
         """`name`, or the name of the class where that is empty."""
         return self.name or type(self).__name__
 
+    async def start(self) -> None:  # noqa: B027 - most have nothing to get ready
+        """Get ready: called once, before anybody can connect.
+
+        Raises SecurityError, in one sentence, for what is missing or wrong; the gateway then does not start.
+        """
+
 
 # ---------------------------------------------------------------- at the caller
 
@@ -157,6 +163,14 @@ class Authenticator(Plugin):
 
         An identity that has expired is refused by who asked; it need not be checked here.
         """
+
+    def withdrawn(self, identity: Identity) -> str | None:
+        """Why an identity that this authenticator gave counts no more, for the audit log; None: it does.
+
+        Asked at each call of a session that has the identity, so that a revoked proof does not live on in it. It has
+        to be quick, and can't wait.
+        """
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -307,7 +307,7 @@ async def test_a_fetch_that_was_given_up_counts(publisher: Publisher, trusting: 
 
 async def trouble(keys: JwksUrl) -> str:
     with pytest.raises(SecurityError) as raised:
-        await keys.check()
+        await keys.start()
     return str(raised.value)
 
 
@@ -331,7 +331,7 @@ async def test_what_may_come_as_an_answer(publisher: Publisher, trusting: ssl.SS
     )
     publisher.headers = {}
     publisher.body = key_set(ONE.jwk())
-    await keys.check()
+    await keys.start()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -389,7 +389,7 @@ async def test_no_proxy_of_the_environment_is_asked(
     for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy"):
         monkeypatch.setenv(name, plain_publisher.url)
     publisher.body = key_set(ONE.jwk())
-    await JwksUrl(publisher.url, tls=trusting).check()
+    await JwksUrl(publisher.url, tls=trusting).start()
     assert plain_publisher.requests == []
 
 
@@ -446,7 +446,7 @@ async def test_settings_with_an_address(publisher: Publisher, authority: trustme
     lines = {"issuer": "i", "audience": "a", "jwks": publisher.url, "jwks-ca": "ca.pem"}
     text = "".join(f'{name} = "{value}"\n' for name, value in lines.items()) + 'algorithms = ["ES256"]\n'
     (tmp_path / "tokens.toml").write_text(text)
-    await JwtAuthenticator.from_text(str(tmp_path / "tokens.toml")).check()
+    await JwtAuthenticator.from_text(str(tmp_path / "tokens.toml")).start()
     (tmp_path / "ca.pem").unlink()
     with pytest.raises(SecurityError, match=r"^the token settings .*tokens.toml: .*ca.pem.*no such file"):
         JwtAuthenticator.from_text(str(tmp_path / "tokens.toml"))

@@ -467,7 +467,7 @@ async def test_settings_in_a_file(tmp_path: Path) -> None:
     judge = JwtAuthenticator.from_text(
         settings(tmp_path, SETTINGS + 'leeway = 0\nroles-claim = "scope"\nspaced-roles = true\n')
     )
-    await judge.check()
+    await judge.start()
     now = datetime.now(UTC) + timedelta(hours=1)
     found = await judged(judge, ES.token(exp=int(now.timestamp()), iat=None, scope="read"))
     assert isinstance(found, Identity)
