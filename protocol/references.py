@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from .core import Role
-from .errors import Denied, LocalProtocolError, ProtocolViolation, UnknownTarget
+from .errors import LocalProtocolError, ProtocolViolation, UnknownTarget
 from .limits import LARGEST_INTEGER
 
 
@@ -43,7 +43,7 @@ class Exports:
         return len(self._given)
 
     def allocate(self, value: object, identity: object = None) -> int:
-        """A fresh id for `value`, the next in order. Only who calls as `identity` may use it (clause REF-6).
+        """A fresh id for `value`, the next in order; `identity` is whom it is given to (clause REF-6).
 
         Raises LocalProtocolError once a session has no ids left.
         """
@@ -54,20 +54,17 @@ class Exports:
         self._given[id] = _Given(value, identity)
         return id
 
-    def get(self, id: int, identity: object = None) -> object:
-        """What the other side calls by `id`, as `identity`.
+    def get(self, id: int) -> tuple[object, object]:
+        """What the other side calls by `id`, and the identity that it was given to: no other one may (REF-6).
 
-        Raises ProtocolViolation (REF-3) for what it does not hold, UnknownTarget for what was withdrawn, Denied for
-        what was given to another identity.
+        Raises ProtocolViolation (REF-3) for what it does not hold, UnknownTarget for what was withdrawn.
         """
         given = self._given.get(id)
         if given is None:
             raise ProtocolViolation("REF-3", "a reference was called that the other side does not hold")
-        if given.owner != identity:
-            raise Denied
         if given.value is _WITHDRAWN:
             raise UnknownTarget
-        return given.value
+        return given.value, given.owner
 
     def release(self, id: int) -> None:
         """RELEASE came. Raises ProtocolViolation (REF-2) for what the other side does not hold."""

@@ -34,8 +34,8 @@ class IncomingCall:
         "body",
         "credential",
         "deadline",
+        "given_to",
         "id",
-        "identity",
         "kept",
         "received",
         "referent",
@@ -43,6 +43,7 @@ class IncomingCall:
         "sent_references",
         "session",
         "shape",
+        "standing",
         "stop",
         "target",
         "trace",
@@ -55,10 +56,11 @@ class IncomingCall:
         self.target = frame.target
         self.credential = frame.credential
         self.body = frame.body
-        self.identity: object = None  # who calls, as the receiver found out; not looked at here
+        self.standing: object = None  # what the receiver knows of who calls; not looked at here
         self.scope: trio.CancelScope | None = None
         self.stop: ErrorCode | None = None  # why the handler was told to stop, once it was
         self.referent: object = None  # what a reference stood for when the call came
+        self.given_to: object = None  # and to whom it was given
         self.received: list[int] | None = None  # references that came in arguments and items
         self.kept: set[int] | None = None  # those of them that outlive the call
         self.trace: tuple[bytes, bytes, int] | None = None
@@ -150,6 +152,10 @@ class IncomingCall:
 
 class Receiver(Protocol):
     """Who answers the other side's calls: a gateway, or what serves callbacks. Chosen by who makes the session."""
+
+    def arrived(self, call: IncomingCall) -> None:
+        """A call came: what is known of the other side at this moment holds for it, whatever comes later (AUTH-7)."""
+        ...
 
     def answer(self, call: IncomingCall) -> bytes | None:
         """The encoded result, where the call can be answered without waiting; None: use `handle`, in a task."""

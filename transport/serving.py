@@ -58,7 +58,7 @@ class Serving:
         if type(frame.target) is tuple:
             # now, in order: a RELEASE or ERROR that comes after this call does not touch it
             try:
-                call.referent = self._session.references.resolve(frame.target[0])
+                call.referent, call.given_to = self._session.references.resolve(frame.target[0])
             except ProtocolViolation as violation:
                 self._session.violated(violation, before=frame.id)
                 return
@@ -69,6 +69,7 @@ class Serving:
         if receiver is None:
             self._finish_error(call, ErrorCode.UNKNOWN_TARGET, None)
             return
+        receiver.arrived(call)
         if not self._output.full:
             try:
                 body = receiver.answer(call)

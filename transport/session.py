@@ -38,6 +38,7 @@ from graftwire.protocol.errors import (
 from graftwire.protocol.failures import error_from_wire
 from graftwire.protocol.limits import Limits
 
+from .authentication import Authentication
 from .context import DeadlinePassed, current_call, outgoing_context
 from .incoming import CallEnded, Receiver
 from .outgoing import OutgoingCall
@@ -110,6 +111,7 @@ class Session:
         self._output = Output(link, self._conn, self._lost)
         self._timers = Timers(self._expire, self._tick)
         self._serving = Serving(self, self._conn, self._output, self._timers, receiver)
+        self._authentication = Authentication(self, self._conn, self._output, receiver)
         self.references = References(self, role)
         self._nursery: trio.Nursery | None = None
         self._reading: trio.CancelScope | None = None
@@ -118,8 +120,6 @@ class Session:
         self._carried: dict[int, list[int]] = {}  # references that calls of this side have taken along
         self._slots = trio.lowlevel.ParkingLot()
         self._credit = trio.lowlevel.ParkingLot()
-        self._verdict: trio.Event | None = None
-        self._challenge: bytes | None = None
         self._pong: trio.Event | None = None
         self._ending: CallError | None = None
         self._failed = False
@@ -136,6 +136,21 @@ class Session:
     def facts(self) -> LinkFacts:
         """What the transport knows about the link."""
         return self._link.facts
+
+    @property
+    def role(self) -> Role:
+        """Which end of the session this side is."""
+        return self._conn.role
+
+    @property
+    def peer_role(self) -> Role:
+        """Which end of the session the other side is."""
+        return Role.ACCEPTOR if self._conn.role is Role.INITIATOR else Role.INITIATOR
+
+    @property
+    def authentication(self) -> Authentication:
+        """How this side proves who it is, and how the other side's proofs are judged."""
+        return self._authentication
 
     @property
     def peer_limits(self) -> Limits:
@@ -176,7 +191,7 @@ class Session:
         """
         try:
             async with trio.open_nursery() as nursery:
-                self._nursery = self._serving.nursery = nursery
+                self._nursery = self._serving.nursery = self._authentication.nursery = nursery
                 try:
                     nursery.start_soon(self._output.run)
                     nursery.start_soon(self._timers.run)
@@ -189,7 +204,7 @@ class Session:
                     # handlers go last: one that runs in a thread ends when it ends, and the link is free by then
                     nursery.cancel_scope.cancel()
         finally:
-            self._nursery = self._serving.nursery = None
+            self._nursery = self._serving.nursery = self._authentication.nursery = None
             self._ended.set()
 
     def close(self) -> None:
@@ -229,28 +244,6 @@ class Session:
             await self._pong.wait()
             if mine and self._ending is None:
                 return trio.current_time() - start
-
-    async def authenticate(
-        self, scheme: str, proof: bytes, answer: Callable[[bytes], bytes] | None = None
-    ) -> None:
-        """Prove to the other side who this side is; `answer` makes the proof for a challenge.
-
-        Raises Unauthenticated if it is refused (which ends the session).
-        """
-        self._conn.authenticate(scheme, proof)
-        while True:
-            self._verdict = trio.Event()
-            self._output.nudge(alone=True)
-            await self._verdict.wait()
-            if self._ending is not None:
-                raise self._ending
-            if self._challenge is None:
-                return
-            if answer is None:
-                self.close()
-                raise Unauthenticated("the other side asks for a further proof, and this credential has none")
-            data, self._challenge = self._challenge, None
-            self._conn.authenticate(scheme, answer(data))
 
     async def _read(self) -> None:
         link, conn, output = self._link, self._conn, self._output
@@ -307,9 +300,10 @@ class Session:
             conn.goaway(conn.last_in)
         self._fail_calls(why, last)
         self._serving.cancel_all()
-        for event in (self._opened, self._verdict, self._pong):
+        for event in (self._opened, self._pong):
             if event is not None:
                 event.set()
+        self._authentication.stop()
         for lot in (self._slots, self._credit):
             lot.unpark_all()
         if self._reading is not None:
@@ -352,7 +346,9 @@ class Session:
         if self._ending is not None:
             return math.inf
         if conn.state is State.OPENING or conn.peer_authenticating:
-            due = (self._started if conn.state is State.OPENING else self._auth_since) + timing.opening
+            due = (
+                self._started if conn.state is State.OPENING else self._authentication.since
+            ) + timing.opening
             if now >= due:
                 what = "say HELLO" if conn.state is State.OPENING else "finish its authentication"
                 return self._give_up(f"the other side did not {what} within {timing.opening:g} s", ran=False)
@@ -389,8 +385,6 @@ class Session:
         self._conn.abort(ErrorCode.UNAVAILABLE)
         self._end(Unavailable(why, ran=ran))
         return math.inf
-
-    _auth_since = 0.0
 
     def _expire(self, id: int) -> None:
         """The deadline of a call of the other side has passed."""
@@ -594,6 +588,15 @@ class Session:
 
     # --- what the other side does: one method for each event ---------------------------------------------------------
 
+    def react(self, happened: list[events.Event]) -> None:
+        """Deal with events that the protocol core gave elsewhere than in reading: what waited for an AUTH's outcome."""
+        for event in happened:
+            _REACTIONS[type(event)](self, event)
+
+    def refused(self) -> None:
+        """The other side's authentication was refused, and it was told so: the session is over."""
+        self._end(Unauthenticated("the other side's authentication was refused"))
+
     def _on_opened(self, event: events.Opened) -> None:
         self._opened.set()
         self._timers.wake(trio.current_time())
@@ -713,41 +716,6 @@ class Session:
         self._conn.fail(violation, before=before)
         self._on_failed(events.Failed(violation))
 
-    def _on_auth(self, frame: frames.Auth) -> None:
-        self._auth_since = trio.current_time()
-        assert self._nursery is not None
-        self._nursery.start_soon(self._judge, frame)
-
-    async def _judge(self, frame: frames.Auth) -> None:
-        """Have the receiver judge an AUTH, and go on with the calls that waited for the outcome."""
-        conn = self._conn
-        try:
-            if self._receiver is None:
-                raise Unauthenticated
-            challenge = await self._receiver.authenticate(self, frame.scheme, frame.proof)
-        except Unauthenticated:
-            if self._ending is None:
-                conn.refuse()
-                self._end(Unauthenticated("the other side's authentication was refused"))
-            return
-        if self._ending is not None:
-            return
-        if challenge is not None:
-            conn.challenge(challenge)
-        else:
-            for event in conn.accept():
-                _REACTIONS[type(event)](self, event)
-        self._output.nudge(alone=True)
-
-    def _on_challenge(self, frame: frames.Challenge) -> None:
-        self._challenge = frame.data
-        if self._verdict is not None:
-            self._verdict.set()
-
-    def _on_accepted(self, frame: frames.Accepted) -> None:
-        if self._verdict is not None:
-            self._verdict.set()
-
 
 def _copy(error: CallError, ran: bool) -> CallError:
     """An exception of its own for each task that gets one: a traceback belongs to one raise."""
@@ -771,7 +739,7 @@ _REACTIONS: Final[dict[type, Callable[[Session, Any], None]]] = {
     frames.Credit: Session._on_credit,
     frames.Pong: Session._on_pong,
     frames.Release: Session._on_release,
-    frames.Auth: Session._on_auth,
-    frames.Challenge: Session._on_challenge,
-    frames.Accepted: Session._on_accepted,
+    frames.Auth: lambda session, frame: session._authentication.on_auth(frame),
+    frames.Challenge: lambda session, frame: session._authentication.on_challenge(frame),
+    frames.Accepted: lambda session, frame: session._authentication.on_accepted(),
 }

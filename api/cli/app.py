@@ -19,7 +19,7 @@ from .failure import Exit, Failure, of_library
 from .options import count, seconds
 from .output import complain, line, writing
 
-HELP: Final = """Call/response between programs over TCP and WebSocket, with nothing hidden.
+HELP: Final = """Calls between programs over TCP and WebSocket, with nothing hidden.
 
 Begin with: graftwire demo"""
 DEBUG: Final = "GRAFTWIRE_DEBUG"  # set to anything: a defect of ours shows its traceback

@@ -87,6 +87,7 @@ class _Call:
         self._items = items
         self._connected = False
         self._first = b""
+        self._silent = True
 
     async def make(self) -> None:
         """Connect, call and print within the deadline; then leave in order. Raises Failure."""
@@ -105,8 +106,9 @@ class _Call:
             raise self._too_late()
 
     def _look(self, came: bool, data: bytes) -> None:
-        if came and len(self._first) < _LOOKED_AT:
-            self._first += data[:_LOOKED_AT]
+        if came:
+            self._silent = False  # the orderly end is a word, too
+            self._first += data[: _LOOKED_AT - len(self._first)]
 
     async def _call(self, client: Client) -> None:
         request = self._request
@@ -159,7 +161,8 @@ class _Call:
         if not self._connected:
             if isinstance(error, SessionError | LinkError) and self._first:
                 return what_answered(self._url, self._first, error)
-            return not_reached(self._url, error)
+            # where the link broke, or several attempts were made, the error has its cause
+            return not_reached(self._url, error, silent=self._silent and error.__cause__ is None)
         return explain(error, self._request.target, self._deadline, self._kwargs)
 
     def _too_late(self) -> Failure:

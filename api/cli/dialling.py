@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 import trio
 
 from graftwire import Client, ConnectOptions, Retry
-from graftwire.client import Connection
+from graftwire.connection import Connection
+from graftwire.gateway.security.plugins import Credential
 from graftwire.transport.background import background_tasks
 from graftwire.transport.link import Buffer, Link
 from graftwire.transport.session import Session
@@ -60,7 +61,9 @@ class _HalfClosingLink(WatchedLink):
 class _WatchedConnection(Connection):
     watcher: Watcher
 
-    async def _run_session(self, link: Link, task_status: trio.TaskStatus[Session]) -> None:
+    async def _run_session(
+        self, link: Link, task_status: trio.TaskStatus[tuple[Session, Credential | None]]
+    ) -> None:
         watched = _HalfClosingLink if link.half_closes else WatchedLink
         await super()._run_session(watched(link, self.watcher), task_status)
 
@@ -74,7 +77,7 @@ async def connect(
     Raises as `graftwire.connect` does.
     """
     async with background_tasks() as nursery:
-        connection = _WatchedConnection(url, options, retry, None, None, False, nursery, 1)
+        connection = _WatchedConnection(url, nursery, options=options, retry=retry)
         connection.watcher = watcher
         await (connection.dial() if retry is None else connection.usable())
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,7 +30,7 @@ class Identity:
     issuer: str = ""
     roles: frozenset[str] = frozenset()
     expires: datetime | None = None
-    claims: Mapping[str, object] = field(default=_NOTHING, repr=False, hash=False)
+    claims: Mapping[str, object] = field(default_factory=lambda: _NOTHING, repr=False, hash=False)
 
     def __post_init__(self) -> None:
         if self.expires is not None and self.expires.tzinfo is None:
@@ -45,6 +46,18 @@ NOBODY: Final = Identity("anonymous", "anonymous")
 """Under what a call without any proof runs, where anonymous callers were let in."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a receiver knows of who calls: the identity, who vouched for it, and how long it holds.
+
+    `until` is in seconds on trio's clock, infinity where it does not expire.
+    """
+
+    identity: Identity
+    voucher: str
+    until: float = math.inf
+
+
 def current_identity() -> Identity | None:
     """Under what identity the call runs that the current task (or thread) serves.
 
@@ -53,6 +66,5 @@ def current_identity() -> Identity | None:
     credential provider does so.
     """
     call = current_call.get()
-    identity = None if call is None else call.identity
-    assert identity is None or isinstance(identity, Identity)
-    return identity
+    standing = None if call is None else call.standing
+    return standing.identity if isinstance(standing, Standing) else None

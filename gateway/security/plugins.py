@@ -24,8 +24,7 @@ from graftwire.protocol.connection import Role
 from graftwire.transport.facts import LinkFacts
 
 if TYPE_CHECKING:
-    from graftwire.gateway.audit.record import Record
-
+    from ..audit.record import Record
     from .identity import Identity
 
 
@@ -196,4 +195,4 @@ class AuditSink(Plugin):
         """Take one record; when this returns it is kept. Raises OSError or anything else if it can't be."""
 
     async def aclose(self) -> None:
-        """Called once, after the last record."""
+        """Let go of what the sink holds. Whoever made the sink calls it, after the last record."""

@@ -39,6 +39,9 @@ class Answers:
         self._handler = handler
         self.verdicts: list[bytes | Exception | None] = []
 
+    def arrived(self, call: IncomingCall) -> None:
+        pass
+
     def answer(self, call: IncomingCall) -> bytes | None:
         return NULL if call.target == "Inline" else None
 
@@ -777,10 +780,14 @@ async def test_nobody_judges_a_proof_without_a_receiver() -> None:
         assert goaway.code is ErrorCode.UNAUTHENTICATED
 
 
+async def backwards(data: bytes) -> bytes:
+    return data[::-1]
+
+
 async def test_proving_who_this_side_is() -> None:
     async with session_and_peer(Role.INITIATOR) as (session, peer):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(session.authenticate, "test", b"first", lambda data: data[::-1])
+            nursery.start_soon(session.authentication.prove, "test", b"first", backwards)
             await peer.wait_for(frames.Auth)
             peer.conn.challenge(b"abc")
             await peer.write()
@@ -792,7 +799,7 @@ async def test_proving_who_this_side_is() -> None:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(answer_refusing, peer)
                 try:
-                    await session.authenticate("test", b"again")
+                    await session.authentication.prove("test", b"again")
                 except errors.Unauthenticated as error:
                     failed = error
                 nursery.cancel_scope.cancel()
@@ -986,7 +993,7 @@ async def test_a_challenge_without_an_answer_to_it() -> None:
 
             async def prove() -> None:
                 with pytest.raises(errors.Unauthenticated) as caught:
-                    await session.authenticate("test", b"all I have")
+                    await session.authentication.prove("test", b"all I have")
                 assert str(caught.value) == (
                     "the other side asks for a further proof, and this credential has none"
                 )
