@@ -37,17 +37,16 @@ def allow(*roles: str) -> Callable[[Decorated], Decorated]:
     inherits from it has to say so itself about the methods that it defines. Nothing happens by the decorator alone:
     `RoleRules.from_hosted` reads it. Raises TypeError without a role.
     """
-    wanted = frozenset(roles)
-    if not wanted or not all(type(role) is str and role for role in roles):
+    if not roles or not all(type(role) is str and role for role in roles):
         raise TypeError(
             'allow needs the roles that may call, as in @allow("clerk"); for every identity write '
             f'@allow("{AUTHENTICATED}"), for every caller @allow("{ANYONE}")'
         )
-    if "*" in wanted:
+    if "*" in roles:
         raise TypeError(f'"*" is no role; write @allow("{AUTHENTICATED}") or @allow("{ANYONE}")')
 
     def mark(decorated: Decorated) -> Decorated:
-        setattr(_bare(decorated), _ALLOW, wanted)
+        setattr(_bare(decorated), _ALLOW, frozenset(roles))
         return decorated
 
     return mark
