@@ -192,7 +192,10 @@ async def test_a_matcher_that_fails_is_a_refusal(files: Files) -> None:
     ("line", "sentence"),
     [
         ("q, a, b, call, allow", "it begins with what the model does not define; there are: p, g"),
-        ("p2, a, b, call, allow", "it begins with what the model does not define; did you mean p? there are: p, g"),
+        (
+            "p2, a, b, call, allow",
+            "it begins with what the model does not define; did you mean p? there are: p, g",
+        ),
         ("p, a, b, call", "the model defines 4 elements after p, none of them empty"),
         ("p, a, , call, allow", "the model defines 4 elements after p, none of them empty"),
         ("p, a, b, call, allow, x", "the model defines 4 elements after p, none of them empty"),
@@ -239,7 +242,9 @@ WHOLE = (
             (
                 MODEL.replace(old, new),
                 (
-                    "{model} and {policy} can't be used together (" + error + "); check the effect and the matcher of "
+                    "{model} and {policy} can't be used together ("
+                    + error
+                    + "); check the effect and the matcher of "
                     "the model, and that each request and policy element in the matcher is defined"
                 ),
             )

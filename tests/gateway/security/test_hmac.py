@@ -100,7 +100,10 @@ def attempt(proof: bytes, **values: Any) -> Attempt:
 
 
 async def exchange(
-    verifier: HmacAuthenticator, answer: Callable[[bytes, bytes], bytes], id: bytes = b"press-3", **values: Any
+    verifier: HmacAuthenticator,
+    answer: Callable[[bytes, bytes], bytes],
+    id: bytes = b"press-3",
+    **values: Any,
 ) -> Identity | Challenge | Refusal:
     """Both rounds; `answer` makes the second proof of nonce and challenge."""
     nonce = secrets.token_bytes(16)
@@ -162,9 +165,7 @@ async def carry(made: Credential, verifier: HmacAuthenticator) -> object:
     asked = await verifier.authenticate(attempt(made.proof))
     assert isinstance(asked, Challenge)
     assert made.answer is not None
-    return await verifier.authenticate(
-        attempt(await made.answer(asked.data), round=2, memory=asked.memory)
-    )
+    return await verifier.authenticate(attempt(await made.answer(asked.data), round=2, memory=asked.memory))
 
 
 async def test_provider_and_authenticator_understand_each_other(
@@ -245,9 +246,7 @@ async def test_a_reflected_challenge_gains_nothing(verifier: HmacAuthenticator, 
     asked = await verifier.authenticate(attempt(made.proof))  # the nonce of the victim, sent back
     assert isinstance(asked, Challenge)
     answer = await made.answer(asked.data)
-    assert isinstance(
-        await verifier.authenticate(attempt(answer, round=2, memory=asked.memory)), Refusal
-    )
+    assert isinstance(await verifier.authenticate(attempt(answer, round=2, memory=asked.memory)), Refusal)
 
 
 async def test_challenges_are_fresh(verifier: HmacAuthenticator) -> None:
@@ -268,9 +267,7 @@ async def test_an_unknown_key_id_is_asked_like_any_other(verifier: HmacAuthentic
 
 @pytest.mark.parametrize("length", [0, 1, 16, 31, 33, 8192])
 async def test_a_proof_of_another_length_is_refused(verifier: HmacAuthenticator, length: int) -> None:
-    found = await exchange(
-        verifier, lambda nonce, challenge: (second(nonce, challenge) * 256)[:length]
-    )
+    found = await exchange(verifier, lambda nonce, challenge: (second(nonce, challenge) * 256)[:length])
     assert isinstance(found, Refusal)
 
 
@@ -328,9 +325,7 @@ async def test_the_keys_are_read_again(keys: Path, caplog: pytest.LogCaptureFixt
     now += 1
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            found = await exchange(
-                verifier, lambda n, c: second(n, c, key=OTHER, id=b"press-4"), b"press-4"
-            )
+            found = await exchange(verifier, lambda n, c: second(n, c, key=OTHER, id=b"press-4"), b"press-4")
             assert isinstance(found, Identity)
             now += 1
     [record] = caplog.records

@@ -95,9 +95,7 @@ def works(tmp_path: Path) -> Works:
 
 async def facts_of(works: Works, certificate: Path | None, *, optional: bool = False) -> LinkFacts:
     """What a TLS listener knows about a link whose client showed this certificate."""
-    context = server_context(
-        works.gateway(), client_ca=works.roots, require_client_certificate=not optional
-    )
+    context = server_context(works.gateway(), client_ca=works.roots, require_client_certificate=not optional)
     return await link_facts(context, client_context(ca=works.roots, certificate=certificate))
 
 

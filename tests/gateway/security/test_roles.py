@@ -192,7 +192,9 @@ async def test_rules_for_what_no_decorator_can_stand_beside() -> None:
     assert await may(rules, CLERK, "I.total")
     with pytest.raises(SecurityError) as caught:
         RoleRules.from_hosted({"I": Invoices()}, {"I.total": "anyone"})
-    assert str(caught.value) == "I.total has a rule beside its code and in the table; leave one of the two out"
+    assert (
+        str(caught.value) == "I.total has a rule beside its code and in the table; leave one of the two out"
+    )
 
 
 @pytest.mark.parametrize("roles", [(), ("",), (["clerk"],), (None,), (Invoices,)])
@@ -206,7 +208,9 @@ def test_a_decorator_needs_roles(roles: tuple[Any, ...]) -> None:
 
 
 def test_a_decorator_takes_no_asterisk() -> None:
-    with pytest.raises(TypeError, match=r'^"\*" is no role; write @allow\("authenticated"\) or @allow\("anyone"\)$'):
+    with pytest.raises(
+        TypeError, match=r'^"\*" is no role; write @allow\("authenticated"\) or @allow\("anyone"\)$'
+    ):
         allow("*")
 
 
@@ -253,7 +257,16 @@ async def test_a_refused_call_runs_nothing() -> None:
                 {pattern: "clerk"},
                 f"{pattern!r} is not the name of a target; write Interface.method, Interface.* or *",
             )
-            for pattern in ("", "Invoices.tot*", "*.total", "Invoices.**", "In voices.x", "**", "ä.b", "x" * 256)
+            for pattern in (
+                "",
+                "Invoices.tot*",
+                "*.total",
+                "Invoices.**",
+                "In voices.x",
+                "**",
+                "ä.b",
+                "x" * 256,
+            )
         ),
         *(
             (
