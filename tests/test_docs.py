@@ -204,6 +204,18 @@ def test_there_are_programs() -> None:
     assert folders >= {"start", "how-to", "topics"}
 
 
+PLUGINS = [
+    each
+    for each in PROGRAMS
+    if re.match(r"docs/how-to/write-an?-(authoriser|credential-provider)", each.name)
+]
+
+
+@pytest.mark.parametrize("block", PLUGINS, ids=[block.name for block in PLUGINS])
+def test_the_example_of_a_plugin_is_short(block: Block) -> None:
+    assert len([line for line in block.text.splitlines() if line]) <= 30
+
+
 # --- links ----------------------------------------------------------------------------------------------------------
 
 

@@ -214,9 +214,7 @@ def _wrong_roles(pattern: str, roles: frozenset[str]) -> str | None:
             f"every caller {ANYONE}, and leave the rule out to refuse all"
         )
     if "*" in roles:
-        return (
-            f"the rule {pattern} has * as a role; write {AUTHENTICATED} for every identity, {ANYONE} for every caller"
-        )
+        return f"the rule {pattern} has the role *; write {AUTHENTICATED} for every identity, {ANYONE} for every caller"
     return None
 
 

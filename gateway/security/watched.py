@@ -61,19 +61,21 @@ class Watched(Generic[Made]):
             seen = self._look()
             if seen != self._seen:
                 self._seen = seen
-                await self._read_again()
+                await self._read_again(seen)
         return self._made
 
-    async def _read_again(self) -> None:
+    async def _read_again(self, seen: tuple[object, ...]) -> None:
         names = ", ".join(str(file) for file in self._files)
         try:
-            self._made = await trio.to_thread.run_sync(self._read)
+            made = await trio.to_thread.run_sync(self._read)
         except SecurityError as error:
             _log.warning(
                 "%s changed and can't be used, so what was read before stays in force: %s", names, error
             )
         else:
-            _log.info("%s was read again", names)
+            if self._seen == seen:  # or else they changed again meanwhile, and somebody has read that
+                self._made = made
+                _log.info("%s was read again", names)
 
     def _read(self) -> Made:
         return self._make([read(file, private=self._private) for file in self._files])

@@ -321,7 +321,7 @@ async def test_the_keys_are_read_again(keys: Path, caplog: pytest.LogCaptureFixt
     assert isinstance(await exchange(verifier, second), Identity)  # it was looked at this very second
     now += 1
     assert await exchange(verifier, second) == Refusal("there is no key of that id")
-    keys.write_text("audience = ", encoding="utf-8")
+    private(keys, "audience = ")
     now += 1
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
@@ -331,7 +331,7 @@ async def test_the_keys_are_read_again(keys: Path, caplog: pytest.LogCaptureFixt
     [record] = caplog.records
     assert "what was read before stays in force" in record.getMessage()
     assert "line 1" in record.getMessage()
-    keys.unlink()
+    os.unlink(keys)
     assert isinstance(
         await exchange(verifier, lambda n, c: second(n, c, key=OTHER, id=b"press-4"), b"press-4"), Identity
     )
@@ -366,8 +366,10 @@ BAD_KEYS = [
     ),
     (
         f'audience = "a"\n[[key]]\nid = "a"\nsecret = "{SECRET[:40]}"\nsubject = "s"',
-        "{file}, line 4: secret of [[key]] number 1 has to be base64 of at least 32 random bytes; make one with "
-        "openssl rand -base64 32",
+        (
+            "{file}, line 4: secret of [[key]] number 1 has to be base64 of at least 32 random bytes; make one with "
+            "openssl rand -base64 32"
+        ),
     ),
     (
         f'audience = "a"\n[[key]]\nid = "a"\nsecret = "{SECRET}"',
@@ -420,7 +422,7 @@ def test_a_file_that_others_can_read_is_refused(keys: Path, mode: int) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SecurityError, match=r"keys can't be read: there is no such file; check the path$"):
         HmacAuthenticator(tmp_path / "keys")
-    with pytest.raises(SecurityError, match="can't be read: Is a directory; check the file and its mode$"):
+    with pytest.raises(SecurityError, match=r"can't be read: Is a directory; check the file and its mode$"):
         HmacAuthenticator(tmp_path)
 
 
@@ -437,8 +439,10 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         (
             "a",
             "env:SHORT",
-            "the secret of hmac in env:SHORT has to be base64 of at least 32 random bytes; make one with openssl rand "
-            "-base64 32",
+            (
+                "the secret of hmac in env:SHORT has to be base64 of at least 32 random bytes; make one with "
+                "openssl rand -base64 32"
+            ),
         ),
         ("", "env:GOOD", "key_id is no key id; take 1 to 64 characters out of ASCII, without spaces"),
     ],
@@ -457,11 +461,11 @@ async def test_the_provider_says_what_it_can_not_do(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PRESS", SECRET)
     provider = HmacCredential("press-3", "env:PRESS", audience=AUDIENCE)
     occasion = Occasion("tcp://x", FACTS, Role.INITIATOR, lambda: HELLOS)
-    with pytest.raises(CredentialError, match="use it for the session$"):
+    with pytest.raises(CredentialError, match=r"use it for the session$"):
         await provider.credential(replace(occasion, target="Stock.pieces"))
     made = await provider.credential(occasion)
     assert made.answer is not None
-    with pytest.raises(CredentialError, match="is not one of hmac-sha256$"):
+    with pytest.raises(CredentialError, match=r"is not one of hmac-sha256$"):
         await made.answer(bytes(31))
     del os.environ["PRESS"]
     with pytest.raises(CredentialError, match="has no variable PRESS"):

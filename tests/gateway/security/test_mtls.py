@@ -375,8 +375,10 @@ def test_a_configuration_that_can_not_be_used(make: Callable[[], MutualTls], sen
         ),
         (
             '[[client]]\nsan-url = "a"\nsubject = "a"',
-            "{file}, line 2: [[client]] number 1 has an unknown key san-url; did you mean san-uri? there are: "
-            "fingerprint, san-uri, san-dns, subject, roles",
+            (
+                "{file}, line 2: [[client]] number 1 has an unknown key san-url; did you mean san-uri? there are: "
+                "fingerprint, san-uri, san-dns, subject, roles"
+            ),
         ),
     ],
 )

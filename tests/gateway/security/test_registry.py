@@ -194,8 +194,8 @@ def test_a_package_brings_a_class_or_an_object(value: str, text: str, made: str)
             "nowhere:X",
             "hours",
             (
-                "the authoriser hours can't be made by the package nowhere (ModuleNotFoundError); check its configuration, "
-                "update that package or remove it"
+                "the authoriser hours can't be made by the package nowhere (ModuleNotFoundError); check its "
+                "configuration, update that package or remove it"
             ),
         ),
         (
@@ -354,8 +354,12 @@ def test_an_installed_distribution_brings_a_plugin(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [
         "Permission(reason='open 8-17', seconds=0.0)",
         "graftwire.gateway.security.roles",
-        "the authoriser broken can't be made by the package opening-hours (AttributeError); check its configuration, "
-        "update that package or remove it",
-        "there is no authoriser houers; did you mean hours? there are: roles, any-identity, everyone, casbin, broken, "
-        "hours",
+        (
+            "the authoriser broken can't be made by the package opening-hours (AttributeError); check its "
+            "configuration, update that package or remove it"
+        ),
+        (
+            "there is no authoriser houers; did you mean hours? there are: roles, any-identity, everyone, casbin, "
+            "broken, hours"
+        ),
     ]

@@ -271,14 +271,16 @@ async def test_a_refused_call_runs_nothing() -> None:
         *(
             (
                 {"A.b": roles},
-                "the rule A.b has to name the roles that may call; for every identity write authenticated, for every "
-                "caller anyone, and leave the rule out to refuse all",
+                (
+                    "the rule A.b has to name the roles that may call; for every identity write authenticated, for "
+                    "every caller anyone, and leave the rule out to refuse all"
+                ),
             )
             for roles in ([], "", ["clerk", ""], ["a\nb"])
         ),
         (
             {"A.b": "*"},
-            "the rule A.b has * as a role; write authenticated for every identity, anyone for every caller",
+            "the rule A.b has the role *; write authenticated for every identity, anyone for every caller",
         ),
     ],
 )
@@ -324,7 +326,8 @@ async def test_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert not await may(rules, CLERK, "Invoices.total")
     path.write_text(FILE.replace('["clerk"]', "1"), encoding="utf-8")
     with caplog.at_level(logging.WARNING):
-        for now in (12.0, 13.0):
+        for moment in (12.0, 13.0):
+            now = moment
             assert not await may(rules, CLERK, "Invoices.total")
             assert await may(rules, GUEST, "Invoices.list")
     [record] = caplog.records
@@ -365,13 +368,17 @@ async def test_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         ('[allow]\n"A.b" = ""', "{file}, line 2: A.b of [allow] has to be a text of printable characters"),
         (
             '[allow]\n"A.b" = []',
-            "{file}, line 2: the rule A.b has to name the roles that may call; for every identity write authenticated, "
-            "for every caller anyone, and leave the rule out to refuse all",
+            (
+                "{file}, line 2: the rule A.b has to name the roles that may call; for every identity write "
+                "authenticated, for every caller anyone, and leave the rule out to refuse all"
+            ),
         ),
         (
             '[allow]\n"A.b" = ["*"]',
-            "{file}, line 2: the rule A.b has * as a role; write authenticated for every identity, anyone for every "
-            "caller",
+            (
+                "{file}, line 2: the rule A.b has the role *; write authenticated for every identity, anyone for every "
+                "caller"
+            ),
         ),
         (
             '[allow]\n"A.b" = ["x"]\n"A.b" = ["y"]',
@@ -392,5 +399,5 @@ def test_a_file_that_can_not_be_used(tmp_path: Path, text: str, sentence: str) -
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / "roles.toml"
     path.write_bytes(b"\xff")
-    with pytest.raises(SecurityError, match="is not text in UTF-8; write it as TOML$"):
+    with pytest.raises(SecurityError, match=r"is not text in UTF-8; write it as TOML$"):
         RoleRules.from_text(str(path))
