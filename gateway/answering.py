@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from graftwire.protocol.errors import CallCancelled, CallError, ErrorCode, Unauthenticated, Unavailable
+from graftwire.protocol.limits import AUTH_ROUNDS
 from graftwire.transport.incoming import IncomingCall
 from graftwire.transport.session import Session
 
@@ -161,7 +162,7 @@ class Answering:
             raise Unauthenticated from None
         await self._forget_remembered(session)
         self._standing = found
-        session.references.peer = found.identity.who
+        session.references.peer = found.identity.holder
         return None
 
     async def ended(self, session: Session) -> None:
@@ -191,6 +192,9 @@ class Answering:
         )
         if isinstance(found, Standing):
             self._check_same(found)
+        elif exchange.round == AUTH_ROUNDS:
+            reason = f"it wants more than the {AUTH_ROUNDS} rounds that an exchange has"
+            raise Refused(ErrorCode.UNAUTHENTICATED, self._guard.voucher(scheme), reason)
         return found
 
     def _check_same(self, found: Standing) -> None:
@@ -262,8 +266,9 @@ class Answering:
         if asked.request is not None and self._guard.needs_arguments:
             asked.plain = self._host.decode(call)
             asked.request = replace(asked.request, arguments=asked.plain)
-            plugin, permission = await self._guard.authorise(asked.request)
-            asked.plugin, asked.permission = plugin, replace(permission, seconds=0.0)
+            _, permission = await self._guard.authorise(asked.request)
+            reasons = [reason for reason in (asked.permission.reason, permission.reason) if reason]
+            asked.permission = Permission("; with arguments: ".join(reasons))  # for these arguments alone
 
     async def _identify(self, call: IncomingCall, scheme: str, proof: bytes) -> Standing:
         session = call.session
@@ -288,7 +293,7 @@ class Answering:
     @staticmethod
     def _given(call: IncomingCall, standing: Standing | None) -> tuple[str, Permission]:
         """Clause REF-6: a reference is called by the gift of who handed it out, and by nobody else. Raises Refused."""
-        if call.given_to != (None if standing is None else standing.identity.who):
+        if call.given_to != (None if standing is None else standing.identity.holder):
             raise Refused(ErrorCode.DENIED, "reference", "it was given to another identity")
         return "reference", Permission("it was given to this caller")
 

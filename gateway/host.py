@@ -90,4 +90,4 @@ def _path_of(refused: ValueRefused) -> str:
     """
     if refused.path.startswith("[0]["):
         return "arguments" + refused.path.removeprefix("[0]")
-    return "arguments" if refused.path else ""
+    return "arguments" if refused.path.startswith(("[0]", "[1]")) else ""

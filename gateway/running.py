@@ -127,7 +127,7 @@ class Runner:
         if isinstance(error, CallError):
             return error_to_wire(error)
         if isinstance(error, ProtocolViolation):
-            return self._violated(call, error)
+            return self._violated(call, error, before=call.id)
         return self._incident(call, error)
 
     def _encode(self, call: IncomingCall, value: object) -> bytes:
@@ -192,9 +192,11 @@ class Runner:
             raise _Refused from refused
 
     @staticmethod
-    def _violated(call: IncomingCall, violation: ProtocolViolation) -> tuple[ErrorCode, bytes | None]:
+    def _violated(
+        call: IncomingCall, violation: ProtocolViolation, before: int | None = None
+    ) -> tuple[ErrorCode, bytes | None]:
         """The caller broke the protocol in a body: the session ends, so nobody will read this answer."""
-        call.session.violated(violation)
+        call.session.violated(violation, before=before)
         return ErrorCode.PROTOCOL, None
 
     def _declared(self, call: IncomingCall, raised: Exception) -> tuple[ErrorCode, bytes | None]:
@@ -221,7 +223,7 @@ def _giver(call: IncomingCall) -> Callable[[object], int]:
     give = call.session.references.give
     if call.credential is None or not isinstance(call.standing, Standing):
         return give
-    return partial(give, owner=call.standing.identity.who)
+    return partial(give, owner=call.standing.identity.holder)
 
 
 class _Refused(Exception):

@@ -125,6 +125,8 @@ class Authentication:
             if self._receiver is None:
                 raise Unauthenticated
             challenge = await self._receiver.authenticate(session, frame.scheme, frame.proof)
+            if challenge is not None:
+                conn.challenge(challenge)
         except Exception as error:  # noqa: BLE001 - whatever went wrong in judging, it is no pass
             if not isinstance(error, CallError):
                 _log.error("judging a proof failed (%s), so it is refused", type(error).__name__)
@@ -134,8 +136,6 @@ class Authentication:
             return
         if session.ending is not None:
             return
-        if challenge is not None:
-            conn.challenge(challenge)
-        else:
+        if challenge is None:
             session.react(conn.accept())
         self._output.nudge(alone=True)

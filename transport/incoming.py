@@ -45,6 +45,7 @@ class IncomingCall:
         "shape",
         "standing",
         "stop",
+        "streaming",
         "target",
         "trace",
     )
@@ -70,7 +71,8 @@ class IncomingCall:
             self.trace = context.trace
             if context.remaining is not None:
                 self.deadline = trio.current_time() + context.remaining / 1000
-        if frame.shape >= frames.CLIENT_STREAM:
+        self.streaming = frame.shape >= frames.CLIENT_STREAM  # neither END nor CANCEL of the caller came yet
+        if self.streaming:
             self._items: deque[bytes] | None = deque()
             self._ended = False
         else:
@@ -134,6 +136,7 @@ class IncomingCall:
     def feed_end(self) -> None:
         """The caller's stream has ended."""
         self._ended = True
+        self.streaming = False
         self._wake()
 
     def discard(self) -> list[bytes]:

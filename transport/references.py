@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from graftwire.protocol import values
 from graftwire.protocol.connection import Role
-from graftwire.protocol.errors import ValueRefused
+from graftwire.protocol.errors import ProtocolViolation, UnknownTarget, ValueRefused
 from graftwire.protocol.references import Exports, Imports
 
 if TYPE_CHECKING:
@@ -22,10 +22,18 @@ _TAG: Final = b"\xd9\xa4\x07"  # the head of the tag that marks a reference in a
 class ByReference:
     """Marks an object that is not to be copied: the other side gets a handle and calls its public methods."""
 
-    __slots__ = ("target",)
+    __slots__ = ("target", "withdrawn")
 
     def __init__(self, target: object) -> None:
         self.target = target
+        self.withdrawn = False
+
+    def withdraw(self) -> None:
+        """Take the object back: calls on handles that were made of this mark get UnknownTarget from now on.
+
+        Calls that have come before go on. More than once is no error.
+        """
+        self.withdrawn = True
 
 
 class Remote(values.Reference):
@@ -126,7 +134,10 @@ class References:
 
         Raises ProtocolViolation (REF-3), UnknownTarget if it was withdrawn.
         """
-        return self._exports.get(id)
+        value, owner = self._exports.get(id)
+        if isinstance(value, ByReference) and value.withdrawn:
+            raise UnknownTarget
+        return value, owner
 
     # --- given to this side ------------------------------------------------------------------------------------------
 
@@ -163,18 +174,24 @@ class References:
             self._session.release(id)
 
     def release_all_in(self, body: bytes) -> None:
-        """Clause REF-5: a result or an item that nobody reads may hold references; they go back at once."""
-        if _TAG not in body:
+        """Clause REF-5: a result or an item that nobody reads may hold references; they go back at once.
+
+        One that the other side can't have given ends the session, as it would have where somebody had read it.
+        """
+        if _TAG not in body or self._session.ending is not None:
             return
         found: list[int] = []
 
-        def note(id: int) -> Remote:
+        def note(id: int) -> None:
+            self._imports.received(id)
             found.append(id)
-            return Remote(self._session, id)
 
         try:
             values.decode(body, reference=note)
         except ValueRefused:
             return  # what can't be read holds nothing that could be used
+        except ProtocolViolation as violation:
+            self._session.violated(violation)
+            return
         for id in found:
-            self._session.release(id)
+            self.give_back(id)

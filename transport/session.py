@@ -711,8 +711,11 @@ class Session:
     def violated(self, violation: ProtocolViolation, *, before: int | None = None) -> None:
         """The other side broke the protocol in a way that only this layer or one above could see.
 
-        `before` is the call that did, where none from it on has run.
+        `before` is the call that did, where the fault is in that CALL itself and its own user code has not run.
         """
+        begun = self._serving.last_begun
+        if before is not None and begun > before:
+            before = begun + 2  # calls behind it have run, and GOAWAY must not deny that (LEAVE-5)
         self._conn.fail(violation, before=before)
         self._on_failed(events.Failed(violation))
 

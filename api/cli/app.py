@@ -47,6 +47,10 @@ Ca = Annotated[
 ]
 Cert = Annotated[str | None, typer.Option("--cert", metavar="FILE", help="The certificate to show, in PEM.")]
 Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="The key of the certificate, in PEM.")]
+PlainProofs = Annotated[
+    bool,
+    typer.Option("--plain-proofs", help="Let proofs of identity cross links that do not protect them."),
+]
 Origins = Annotated[
     list[str] | None,
     typer.Option(
@@ -111,11 +115,42 @@ def serve(
     ],
     listen: Listen = None,
     auth: Annotated[
-        str | None,
-        typer.Option("--auth", metavar="CHOICE", help="Who may call (needed): `anonymous`, which is anyone."),
+        list[str] | None,
+        typer.Option(
+            "--auth",
+            metavar="NAME[:TEXT]",
+            help="Who may call (needed): `anonymous`, or an authenticator. May be given again.",
+        ),
     ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow",
+            metavar="NAME[:TEXT]",
+            help="What they may call: an authoriser. May be given again; all of them have to allow a call.",
+        ),
+    ] = None,
+    audit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--audit", metavar="FILE", help="Keep a record of each decision here. May be given again."
+        ),
+    ] = None,
+    audit_failure: Annotated[
+        str,
+        typer.Option(
+            "--audit-failure", metavar="WHAT", help="Where a record can't be kept: `refuse` or `count`."
+        ),
+    ] = "refuse",
+    plain_proofs: PlainProofs = False,
     cert: Cert = None,
     key: Key = None,
+    client_ca: Annotated[
+        str | None,
+        typer.Option(
+            "--client-ca", metavar="FILE", help="Let in only callers with a certificate of these authorities."
+        ),
+    ] = None,
     origin: Origins = None,
     detect: Annotated[
         bool, typer.Option("--detect", help="Tell framed, TLS and WebSocket callers apart on each port.")
@@ -133,8 +168,20 @@ def serve(
 ) -> None:
     """Host classes of yours until Ctrl-C or SIGTERM; prints `listening URL` for each address when all are up."""
     from .serve import serve
+    from .trust import Trust
 
-    serve(services, listen or [], auth, cert, key, origin or [], detect=detect, drain=drain, as_json=json)
+    serve(
+        services,
+        listen or [],
+        Trust(auth or [], allow or [], audit or [], audit_failure, plain_proofs=plain_proofs),
+        cert,
+        key,
+        client_ca,
+        origin or [],
+        detect=detect,
+        drain=drain,
+        as_json=json,
+    )
 
 
 @app.command(
@@ -179,6 +226,11 @@ def call(
             help="Try again up to N times what surely did not run.",
         ),
     ] = 0,
+    credential: Annotated[
+        str | None,
+        typer.Option("--credential", metavar="NAME:TEXT", help="Prove who calls, as in `bearer:file:PATH`."),
+    ] = None,
+    plain_proofs: PlainProofs = False,
     ca: Ca = None,
     cert: Cert = None,
     key: Key = None,
@@ -191,6 +243,8 @@ def call(
         Request(url, target, arguments or [], named or [], items, stream=stream),
         deadline=deadline,
         retry=retry,
+        credential=credential,
+        plain_proofs=plain_proofs,
         ca=ca,
         cert=cert,
         key=key,

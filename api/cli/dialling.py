@@ -9,7 +9,7 @@ import trio
 
 from graftwire import Client, ConnectOptions, Retry
 from graftwire.connection import Connection
-from graftwire.gateway.security.plugins import Credential
+from graftwire.gateway.security.plugins import Credential, CredentialProvider
 from graftwire.transport.background import background_tasks
 from graftwire.transport.link import Buffer, Link
 from graftwire.transport.session import Session
@@ -70,14 +70,22 @@ class _WatchedConnection(Connection):
 
 @asynccontextmanager
 async def connect(
-    url: Url, options: ConnectOptions, watcher: Watcher, *, retry: Retry | None = None
+    url: Url,
+    options: ConnectOptions,
+    watcher: Watcher,
+    *,
+    retry: Retry | None = None,
+    credential: CredentialProvider | None = None,
+    plain_proofs: bool = False,
 ) -> AsyncGenerator[Client]:
     """`graftwire.connect` with a watcher; where `retry` is given, the first attempt is repeated too.
 
     Raises as `graftwire.connect` does.
     """
     async with background_tasks() as nursery:
-        connection = _WatchedConnection(url, nursery, options=options, retry=retry)
+        connection = _WatchedConnection(
+            url, nursery, options=options, retry=retry, credential=credential, plain_proofs=plain_proofs
+        )
         connection.watcher = watcher
         await (connection.dial() if retry is None else connection.usable())
         try:

@@ -109,6 +109,11 @@ class Guard:
         """Whether a call is decided without any plugin, and nobody wants a record of what was allowed."""
         return not (self._authenticators or self._authorisers or self.trail.wanted)
 
+    def voucher(self, scheme: str) -> str:
+        """Who judges proofs of a scheme, as the audit log calls it."""
+        authenticator = self._authenticators.get(scheme)
+        return "none" if authenticator is None else authenticator.label
+
     async def identify(self, attempt: Attempt) -> Standing | Challenge:
         """Judge a proof. Raises Refused."""
         if not (attempt.facts.confidential or self._plain_proofs):

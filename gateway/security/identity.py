@@ -41,6 +41,11 @@ class Identity:
         """What makes it the same as another one (clause AUTH-7): issuer and subject."""
         return self.issuer, self.subject
 
+    @property
+    def holder(self) -> tuple[str, str] | None:
+        """To whom a reference is given that goes to it (clause REF-6): nobody in particular, where it is anonymous."""
+        return None if self is NOBODY else self.who
+
 
 NOBODY: Final = Identity("anonymous", "anonymous")
 """Under what a call without any proof runs, where anonymous callers were let in."""

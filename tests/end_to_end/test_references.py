@@ -54,6 +54,7 @@ class Service:
     def __init__(self) -> None:
         self.kept: graftwire.Remote | None = None
         self.counter = Counter()
+        self.mark = graftwire.by_reference(self.counter)
 
     async def progress(self, steps: int, notify: Notify) -> str:
         for step in range(steps):
@@ -99,6 +100,9 @@ class Service:
 
     async def open_counter(self) -> Any:
         return graftwire.by_reference(self.counter)
+
+    async def open_for_a_while(self) -> Any:
+        return self.mark
 
     async def pass_on(self, notify: Any) -> Any:
         return notify
@@ -235,6 +239,25 @@ async def test_an_object_is_called_where_it_stays() -> None:
             while len(session.references._exports):
                 await trio.sleep(0.001)
         assert repr(counter) == "<Remote 2 released>"
+
+
+async def test_a_reference_can_be_withdrawn() -> None:
+    """All handles that were made of one mark, and no other; a withdrawn one is still to be released."""
+    service = Service()
+    async with connected(service) as (gateway, client):
+        first = await client.call("Service.open_for_a_while")
+        second = await client.call("Service.open_for_a_while")
+        other = await client.call("Service.open_counter")
+        assert await first.call("add", 1) == 1
+        service.mark.withdraw()
+        service.mark.withdraw()
+        for handle in (first, second):
+            with pytest.raises(graftwire.UnknownTarget):
+                await handle.call("add", 1)
+            handle.release()
+        assert await other.call("add", 1) == 2
+        (session,) = gateway.sessions
+        assert len(session.references._exports) == 1
 
 
 async def test_a_released_reference_is_not_used_again() -> None:

@@ -14,8 +14,12 @@ import pytest
 import trio
 
 import graftwire
-from graftwire.protocol import values
+from graftwire.gateway.host import Host
+from graftwire.gateway.security.guard import Guard
+from graftwire.protocol import frames, values
+from graftwire.protocol.errors import ErrorCode
 from graftwire.transport.calls import CallOptions
+from tests.transport.peer import session_and_peer
 
 _names = itertools.count()
 
@@ -291,6 +295,14 @@ async def test_arguments_that_do_not_fit() -> None:
         ("8282d927100101a0", "arguments[0]"),  # a tag that is not in the list
         ("82820181d9271001a0", "arguments[1][0]"),
         ("8280a26161d9271001616201", "arguments"),
+        ("8280a2616101616102", "arguments"),  # a name twice
+        ("828161ffa0", "arguments[0]"),  # text that is not UTF-8
+        ("82820061ffa0", "arguments[1]"),
+        ("82816461a0", "arguments[0]"),  # text that goes beyond the end
+        ("828201fb00a0", "arguments[1]"),  # a float that does
+        ("8280a16161fb00", "arguments"),
+        ("8380a061ff", ""),  # a third element, which may not be there
+        ("61ff", ""),
     ],
 )
 async def test_a_body_that_cannot_be_decoded(body: str, path: str) -> None:
@@ -326,6 +338,9 @@ class Leaving:
             nursery.start_soon(trio.sleep_forever)
             inner.start_soon(self.waiting)
 
+    async def among_others(self) -> None:
+        raise BaseExceptionGroup("mine", [ValueError(), SystemExit(3)])
+
     async def stream(self) -> AsyncIterator[int]:
         sys.exit(3)
         yield 1
@@ -336,6 +351,10 @@ class Leaving:
 
     async def interrupted(self) -> None:
         raise KeyboardInterrupt
+
+    async def interrupted_in_a_nursery(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.interrupted)
 
     async def still_here(self) -> bool:
         return True
@@ -351,7 +370,7 @@ async def leaving() -> AsyncGenerator[graftwire.Client]:
         yield client
 
 
-@pytest.mark.parametrize("name", ["waiting", "in_a_thread", "inline", "in_a_nursery"])
+@pytest.mark.parametrize("name", ["waiting", "in_a_thread", "inline", "in_a_nursery", "among_others"])
 async def test_who_calls_cannot_end_the_program(name: str, caplog: pytest.LogCaptureFixture) -> None:
     async with leaving() as client:
         with pytest.raises(graftwire.InternalError) as caught:
@@ -372,11 +391,64 @@ async def test_nor_with_a_stream(name: str, caplog: pytest.LogCaptureFixture) ->
         assert await client.call("Leaving.still_here")
 
 
-async def test_an_interrupt_ends_the_program() -> None:
+@pytest.mark.parametrize("name", ["interrupted", "interrupted_in_a_nursery"])
+async def test_an_interrupt_ends_the_program(name: str) -> None:
     with pytest.raises(BaseException) as raised:  # noqa: PT011 - in groups, or not, as trio sees fit
         async with leaving() as client:
-            await client.call("Leaving.interrupted")
+            await client.call(f"Leaving.{name}")
     found = raised.value
     while isinstance(found, BaseExceptionGroup):
         [found] = [error for error in found.exceptions if not isinstance(error, Exception)]
     assert isinstance(found, KeyboardInterrupt)
+
+
+# --- references that the caller can't have given ---------------------------------------------------------------------
+
+
+class Calls:
+    """What counts its calls, one of them without a task of its own."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+
+    async def task(self, value: Any) -> None:
+        self.ran.append("task")
+
+    @graftwire.nonblocking
+    def inline(self, value: Any) -> None:
+        self.ran.append("inline")
+
+
+TWO = b"\xd9\xa4\x07\x02"  # a reference of the acceptor, which an initiator does not give
+
+
+def arguments(*encoded: bytes) -> bytes:
+    return b"\x82" + bytes([0x80 + len(encoded)]) + b"".join(encoded) + b"\xa0"
+
+
+@pytest.mark.parametrize(
+    ("targets", "last", "ran"),
+    [
+        (["task!"], 0, []),
+        (["inline!"], 0, []),
+        (["inline", "task!"], 1, ["inline"]),
+        (["inline", "inline!", "inline", "task"], 1, ["inline"]),  # what is behind it never runs
+        (["task!", "inline", "inline"], 5, ["inline", "inline"]),  # has run, and is not denied
+    ],
+)
+async def test_goaway_names_the_last_call_that_may_have_run(
+    targets: list[str], last: int, ran: list[str]
+) -> None:
+    """Clauses REF-1, LEAVE-4 and LEAVE-5; `!` marks the call with a reference that breaks REF-1."""
+    calls = Calls()
+    host = Host({"Calls": calls}, guard=Guard(graftwire.Anonymous())).receiver()
+    async with session_and_peer(receiver=host) as (session, peer):
+        for target in targets:
+            body = arguments(TWO if target.endswith("!") else b"\x00")
+            peer.conn.call(0, f"Calls.{target.rstrip('!')}", body)
+        await peer.write()
+        await peer.wait_for_end()
+        (goaway,) = peer.of(frames.Goaway)
+        assert (goaway.last, goaway.code) == (last, ErrorCode.PROTOCOL)
+        assert "REF-1" in str(session.ending)
+        assert calls.ran == ran

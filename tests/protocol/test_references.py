@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from graftwire.protocol import Exports, Imports, LocalProtocolError, ProtocolViolation, Role
-from graftwire.protocol.errors import UnknownTarget
 
 
 @pytest.mark.parametrize(("role", "ids"), [(Role.INITIATOR, [1, 3, 5]), (Role.ACCEPTOR, [2, 4, 6])])
@@ -44,24 +43,10 @@ def test_what_was_released_is_gone() -> None:
         exports.release(id)
 
 
-def test_what_was_withdrawn_is_unknown_until_it_is_released() -> None:
-    exports, thing, other = Exports(Role.ACCEPTOR), [], []
-    ids = [exports.allocate(thing), exports.allocate(other), exports.allocate(thing)]
-    exports.withdraw(thing)
-    for id in (ids[0], ids[2]):
-        with pytest.raises(UnknownTarget):
-            exports.get(id)
-        exports.release(id)
-    assert exports.get(ids[1])[0] is other
-
-
 def test_a_reference_knows_whom_it_was_given_to() -> None:
     exports = Exports(Role.INITIATOR)
     id = exports.allocate("it", "ada")
     assert exports.get(id) == ("it", "ada")
-    exports.withdraw("it")
-    with pytest.raises(UnknownTarget):
-        exports.get(id)
 
 
 def test_an_error_kills_what_its_call_carried() -> None:

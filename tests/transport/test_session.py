@@ -20,6 +20,7 @@ from graftwire.transport.facts import LinkFacts
 from graftwire.transport.incoming import CallEnded, IncomingCall
 from graftwire.transport.link import ConnectOptions, Link, ListenOptions
 from graftwire.transport.memory import memory_pair
+from graftwire.transport.references import ByReference
 from graftwire.transport.serving import MOST_PARKED
 from graftwire.transport.session import Session, Timing
 from graftwire.transport.url import parse
@@ -118,6 +119,17 @@ async def test_an_end_inside_a_frame_is_an_error() -> None:
         await peer.link.send_eof()
         await session.wait_ended()
         assert "FRAME-8" in str(session.ending)
+
+
+async def test_after_a_half_close_one_goaway_goes_out_and_nothing_else() -> None:
+    """Clause LEAVE-9: the call that is open gets no terminal, but its caller learns how far this side came."""
+    async with session_and_peer(receiver=Answers(hang)) as (session, peer):
+        peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        await peer.link.send_eof()
+        await peer.wait_for_end()
+        assert peer.events[1:-1] == [frames.Goaway(1, ErrorCode.NONE)]
+        await session.wait_ended()
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -1268,8 +1280,9 @@ async def test_a_failure_without_a_task_and_larger_than_a_frame() -> None:
 
 async def test_a_call_on_a_reference_that_was_withdrawn() -> None:
     async with session_and_peer(receiver=Answers(say_null)) as (session, peer):
-        id = session.references.give(len)
-        session.references._exports.withdraw(len)
+        mark = ByReference(object())
+        id = session.references.give(mark)
+        mark.withdraw()
         peer.conn.call(0, (id, ""), NOTHING)
         await peer.write()
         (error,) = await peer.wait_for(frames.Error)
