@@ -204,10 +204,19 @@ def test_there_are_programs() -> None:
     assert folders >= {"start", "how-to", "topics"}
 
 
-def test_the_example_of_an_authenticator_is_short() -> None:
+PLUGINS = [each for each in PROGRAMS if re.match(r"docs/how-to/write-an?-(?!transport)", each.name)]
+
+
+@pytest.mark.parametrize("block", PLUGINS, ids=[block.name for block in PLUGINS])
+def test_the_example_of_a_plugin_is_short(block: Block) -> None:
     """What a plugin takes fits on a screen."""
-    [example] = [block for block in PROGRAMS if "write-an-authenticator" in block.name]
-    assert example.text.count("\n") <= 30
+    assert len([line for line in block.text.splitlines() if line]) <= 30
+
+
+def test_each_kind_of_plugin_has_its_page() -> None:
+    pages = {block.name.partition(".md")[0].rpartition("/")[2] for block in PLUGINS}
+    kinds = ("credential-provider", "authenticator", "authoriser", "audit-sink")
+    assert pages == {f"write-a{'n' if kind[0] == 'a' else ''}-{kind}" for kind in kinds}
 
 
 # --- links ----------------------------------------------------------------------------------------------------------
