@@ -25,6 +25,7 @@ from graftwire.gateway.security.plugins import (
     Refusal,
     Request,
 )
+from graftwire.gateway.security.roles import AnyIdentity, allow
 from graftwire.protocol.errors import (
     ApplicationError,
     BadArguments,
@@ -64,6 +65,7 @@ from .retry import Retry
 __all__ = [
     "NOBODY",
     "Anonymous",
+    "AnyIdentity",
     "ApplicationError",
     "Attempt",
     "AuditSink",
@@ -115,6 +117,7 @@ __all__ = [
     "UrlError",
     "ValueRefused",
     "VersionMismatch",
+    "allow",
     "by_reference",
     "client_context",
     "connect",

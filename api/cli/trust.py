@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -41,7 +41,7 @@ class Trust:
             raise Failure("--audit-failure is either refuse or count")
 
     @asynccontextmanager
-    async def options(self, services: Mapping[str, object]) -> AsyncIterator[dict[str, Any]]:
+    async def options(self, services: Mapping[str, object]) -> AsyncGenerator[dict[str, Any]]:
         """The arguments for `graftwire.serve`; the audit logs are closed when the block ends. Raises Failure."""
         sinks: list[AuditSink] = []
         try:

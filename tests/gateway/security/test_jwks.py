@@ -307,7 +307,7 @@ async def test_a_fetch_that_was_given_up_counts(publisher: Publisher, trusting: 
 
 async def trouble(keys: JwksUrl) -> str:
     with pytest.raises(SecurityError) as raised:
-        await keys.start()
+        await keys.check()
     return str(raised.value)
 
 
@@ -331,7 +331,7 @@ async def test_what_may_come_as_an_answer(publisher: Publisher, trusting: ssl.SS
     )
     publisher.headers = {}
     publisher.body = key_set(ONE.jwk())
-    await keys.start()
+    await keys.check()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -389,7 +389,7 @@ async def test_no_proxy_of_the_environment_is_asked(
     for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy"):
         monkeypatch.setenv(name, plain_publisher.url)
     publisher.body = key_set(ONE.jwk())
-    await JwksUrl(publisher.url, tls=trusting).start()
+    await JwksUrl(publisher.url, tls=trusting).check()
     assert plain_publisher.requests == []
 
 
