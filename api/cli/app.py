@@ -35,6 +35,9 @@ app: Final = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+audit: Final = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+app.add_typer(audit, name="audit", short_help="Check an audit log.")
+
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, one value a line, for scripts.")]
 Bodies = Annotated[
     bool, typer.Option("--bodies", help="Show what is in bodies too; they may hold private data.")
@@ -241,6 +244,36 @@ def tap(
     tap(listen, to, ca, cert, key, origin or [], bodies=bodies, as_json=json)
 
 
+@audit.callback(help="Check an audit log.")
+def audit_group(context: typer.Context) -> None:
+    """What runs before its commands, and shows the help where there is none."""
+    if context.invoked_subcommand is None:
+        line(context.get_help())
+
+
+@audit.command(
+    "verify",
+    short_help="Whether its lines still hang together.",
+    epilog=_example("graftwire audit verify audit.jsonl audit.jsonl.*"),
+)
+def audit_verify(
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="All files of the log, in any order.")],
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            "--expect",
+            metavar="HASH",
+            help="The last hash of an earlier check; its line has to be there still.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check that no line of a log was changed, removed, put in or moved; prints the number and hash of the last."""
+    from .audit import verify
+
+    verify(files, expect, as_json=json)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; what `graftwire.cli.main` does once typer is there."""
     as_json = "--json" in arguments
@@ -303,5 +336,11 @@ def _usage(mistake: Exception, arguments: Sequence[str]) -> str:
         command = context.command_path
     else:  # an option without its value
         names = {info.callback.__name__ for info in app.registered_commands if info.callback is not None}
-        command = " ".join(["graftwire", *(word for word in arguments[:1] if word in names)])
+        groups = {info.name for info in app.registered_groups}
+        words = (
+            arguments[:2]
+            if arguments and arguments[0] in groups
+            else [word for word in arguments[:1] if word in names]
+        )
+        command = " ".join(["graftwire", *words])
     return message if message.endswith("?") else f"{message}; see {command} --help"

@@ -8,6 +8,7 @@ may rely on is in docs/reference/audit.md.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Final, Literal, NamedTuple
 
@@ -67,7 +68,7 @@ class ResumedLine(Resumed, frozen=True, kw_only=True):
 Line = RecordLine | ResumedLine
 
 
-class NotALine(Exception):  # noqa: N818 - no error of a user's
+class NotALine(Exception):
     """What was read is no line of an audit log; `link` is what it has in common with one, None where it is no JSON."""
 
     def __init__(self, link: Link | None) -> None:
@@ -78,6 +79,7 @@ class NotALine(Exception):  # noqa: N818 - no error of a user's
 _encode: Final = msgspec.json.Encoder().encode
 _record: Final = msgspec.json.Decoder(RecordLine)
 _resumed: Final = msgspec.json.Decoder(ResumedLine)
+_UNREADABLE: Final = (msgspec.DecodeError, ValueError, RecursionError)  # of UTF-8 and of depth, too
 _link: Final = msgspec.json.Decoder(Link)
 
 
@@ -91,19 +93,13 @@ def decode(line: bytes) -> Line:
 
     Raises NotALine.
     """
-    try:
+    with suppress(*_UNREADABLE):
         return _record.decode(line)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        pass
-    try:
+    with suppress(*_UNREADABLE):
         return _resumed.decode(line)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        pass
     link: Link | None = None
-    try:
+    with suppress(*_UNREADABLE):
         link = _link.decode(line)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        pass
     raise NotALine(link)
 
 

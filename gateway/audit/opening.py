@@ -1,4 +1,4 @@
-"""Opening the file of an audit log, so that no other process writes to it; and the names of those that it had before."""
+"""Opening the file of an audit log for one process alone; and the names of the files that it had before."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import stat
+from contextlib import suppress
 from typing import Final
 
 from graftwire.gateway.security.errors import SecurityError
@@ -15,7 +16,7 @@ _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 def open_log(path: str, *, older: bool = False) -> int:
-    """A file descriptor for the log at `path`, made if it is not there, which this process alone has until it closes it.
+    """A descriptor of the log at `path`, made if it is not there, which this process alone has until it closes it.
 
     `older`: for one that was moved aside, to be read only. Raises SecurityError.
     """
@@ -26,11 +27,9 @@ def open_log(path: str, *, older: bool = False) -> int:
 
 
 def _opened(path: str, flags: int) -> int:
-    try:
+    with suppress(FileNotFoundError):
         # Before it is opened: to open a device may do something, and to open a FIFO may block.
         _check(path, os.stat(path))
-    except FileNotFoundError:
-        pass
     descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o600)
     try:
         _check(path, os.fstat(descriptor))

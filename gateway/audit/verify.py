@@ -57,7 +57,7 @@ class Report:
     `files` are in the order of the chain; `lines` is how many there are; `first` and `last` are the numbers of the
     first and the last one, and `hash` is that of the last, None where there is no line; `expected` is the number of
     the line whose hash was expected, None where there is none. `problems` and `notes` are the first hundred of each,
-    `more` counts the further ones.
+    `more` counts the further problems.
     """
 
     files: tuple[str, ...]
@@ -335,16 +335,14 @@ class _Checker:
         if place is not None and place == self._blamed:
             return  # one change, one problem
         self._blamed = place
-        self._add(self._problems, Finding(kind, text, *(place or (None, None))))
-
-    def _note(self, kind: Kind, text: str, place: tuple[str, int]) -> None:
-        self._add(self._notes, Finding(kind, text, *place))
-
-    def _add(self, to: list[Finding], finding: Finding) -> None:
-        if len(to) < LISTED:
-            to.append(finding)
+        if len(self._problems) < LISTED:
+            self._problems.append(Finding(kind, text, *(place or (None, None))))
         else:
             self._more += 1
+
+    def _note(self, kind: Kind, text: str, place: tuple[str, int]) -> None:
+        if len(self._notes) < LISTED:
+            self._notes.append(Finding(kind, text, *place))
 
 
 def _counted(number: int, noun: str) -> str:
