@@ -1,8 +1,9 @@
 """One line of an audit log, and how it hangs on the line before it.
 
 A line is one JSON object: `n` counts the lines of the log from 1, `prev` is the SHA-256 of the line before (of its
-bytes, without the newline), and the rest is what was decided, or the note that a write was cut short. What a reader
-may rely on is in docs/reference/audit.md.
+bytes, without the newline), and the rest is what was decided, or the note that a write was cut short. What such a
+write left is no line, and has no number: the chain goes past it, from the last whole line to the note, which has the
+hash of it. What a reader may rely on is in docs/reference/audit.md.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ BEGINNING: Final = b'{"n":'  # how every line begins, so that a file that is non
 class Resumed(msgspec.Struct, frozen=True, kw_only=True):
     """The note that what stands before it is the beginning of a line whose write was cut short.
 
-    `torn`: how many bytes of it there are.
+    `torn`: how many bytes of it there are; `torn_hash`: their SHA-256, in hex. (The note itself may have been cut
+    short, too: then it is among them, with the newline before it.)
     """
 
     time: datetime
     event: Literal["resumed"] = "resumed"
     torn: int
+    torn_hash: str
 
 
 class Position(NamedTuple):

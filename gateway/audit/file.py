@@ -191,11 +191,10 @@ class AuditFile(AuditSink):
     def _note(self) -> None:
         """End the torn line, and say that it is one."""
         torn = self._torn
-        after = Position(self._at.n, digest(torn.rpartition(b"\n")[2]))
-        line = encode(after, Resumed(time=datetime.now(UTC), torn=len(torn)))
+        line = encode(self._at, Resumed(time=datetime.now(UTC), torn=len(torn), torn_hash=digest(torn)))
         self._put(b"\n" + line)
         self._torn = b""
-        self._at = Position(after.n + 1, digest(line[:-1]))
+        self._at = Position(self._at.n + 1, digest(line[:-1]))
 
     def _close(self) -> None:
         if self._descriptor >= 0:

@@ -56,10 +56,13 @@ def _end(lines: list[bytes], tail: bytes, before: Callable[[], Position]) -> End
         # What is torn may be a line, and after it the note of it: two pieces. Anything else is none of ours.
         if not tail or not BEGINNING.startswith(tail[: len(BEGINNING)]):
             return None
+        note = _decoded(tail)
+        if note is not None:  # the newline alone is missing
+            return End(Position(note.n, digest(tail)), unterminated=True) if _follows(note, lines) else None
         tail = lines.pop() + b"\n" + tail
         last = _decoded(lines[-1]) if lines else None
     if last is not None:
-        if len(lines) > 1 and not _follows(last, lines[-2]):
+        if not _follows(last, lines[:-1]):
             return None
         position = Position(last.n, digest(lines[-1]))
     elif lines:
@@ -75,16 +78,16 @@ def _end(lines: list[bytes], tail: bytes, before: Callable[[], Position]) -> End
 
 
 def _last_lines(descriptor: int, size: int) -> tuple[list[bytes], bytes]:
-    """The last two whole lines (fewer, if there are no more), and what stands after them without a newline."""
+    """The last four lines (fewer, if there are no more), and what stands after them without a newline."""
     data = b""
     begin = size
-    while begin and data.count(b"\n") < 3 and len(data) < 3 * LONGEST:
+    while begin and data.count(b"\n") < 5 and len(data) < 6 * LONGEST:
         begin = max(0, begin - _BLOCK)
         data = os.pread(descriptor, size - len(data) - begin, begin) + data
     *lines, tail = data.split(b"\n")
-    if begin and len(lines) < 3:  # no line is so long: what is there is something else
+    if begin and len(lines) < 5:  # no line is so long: what is there is something else
         return [data, data], b""
-    return lines[-2:], tail
+    return lines[-4:], tail
 
 
 def _decoded(line: bytes) -> Line | None:
@@ -94,9 +97,12 @@ def _decoded(line: bytes) -> Line | None:
         return None
 
 
-def _follows(line: Line, before: bytes) -> bool:
-    """Whether a line follows from the one before it, which may be torn where this one says so."""
-    if line.prev != digest(before):
-        return False
-    earlier = _decoded(before)
-    return isinstance(line, ResumedLine) if earlier is None else line.n == earlier.n + 1
+def _follows(line: Line, before: list[bytes]) -> bool:
+    """Whether a line follows from those before it, of which the last may be torn if this one says so."""
+    if not before:
+        return True
+    earlier = _decoded(before[-1])
+    if earlier is not None:
+        return (line.n, line.prev) == (earlier.n + 1, digest(before[-1]))
+    torn = [digest(b"\n".join(before[-pieces:])) for pieces in (1, 2)]
+    return isinstance(line, ResumedLine) and line.torn_hash in torn

@@ -6,17 +6,30 @@ does not, is in docs/reference/audit.md.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 from graftwire.gateway.security.errors import SecurityError
 
-from .chain import FIRST, LONGEST, START, Line, Link, NotALine, Position, ResumedLine, decode, digest
+from .chain import (
+    BEGINNING,
+    FIRST,
+    LONGEST,
+    START,
+    Line,
+    Link,
+    NotALine,
+    Position,
+    ResumedLine,
+    decode,
+    digest,
+)
 
 LISTED: Final = 100  # findings that are told one by one; of more, only how many
 _SOUGHT: Final = (
@@ -158,8 +171,9 @@ def _lines(file: BinaryIO, progress: Callable[[int], None] | None) -> Iterator[t
         whole = line.endswith(b"\n")
         if len(line) > LONGEST and not whole:
             while not whole and (more := file.readline(LONGEST)):
-                read += len(more)
                 whole = more.endswith(b"\n")
+                if progress is not None:
+                    progress(len(more))
             yield line, whole
         else:
             yield line[:-1] if whole else line, whole
@@ -173,6 +187,11 @@ def _lines(file: BinaryIO, progress: Callable[[int], None] | None) -> Iterator[t
 # ---------------------------------------------------------------- the chain
 
 
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
 @dataclass(slots=True)
 class _Rubbish:
     """Lines in a row that are none of an audit log: torn ones, if the next line says so."""
@@ -181,8 +200,15 @@ class _Rubbish:
     line: int
     count: int
     size: int  # bytes, with the newlines between them
-    last: str  # hash of the last of them
-    whole: bool  # whether that one had a newline
+    hash: _Hash  # of the same
+    whole: bool  # whether the last of them had a newline
+    like_ours: bool  # whether the first of them begins like a line of a log
+
+    @property
+    def torn(self) -> bool:
+        """Whether this can be what a write left that was cut short, at the end of a file."""
+        mine = self.like_ours or self.line > 1  # after a loss of power there may be anything
+        return mine and not self.whole and self.count == 1 and self.size <= LONGEST
 
 
 class _Checker:
@@ -230,7 +256,7 @@ class _Checker:
     def end_of_file(self) -> None:
         """What is torn at the end of a file is a write that was cut short, or is not over yet."""
         rubbish = self._rubbish
-        if rubbish is not None and rubbish.count == 1 and not rubbish.whole:
+        if rubbish is not None and rubbish.torn:
             self._rubbish = None
             text = f"the file ends within a line, {_counted(rubbish.size, 'byte')} into it: its write was cut short"
             self._note(Kind.TORN, text, (rubbish.file, rubbish.line))
@@ -262,23 +288,29 @@ class _Checker:
     def _collect(self, place: tuple[str, int], line: bytes, whole: bool) -> None:
         before = self._rubbish
         if before is None:
-            self._rubbish = _Rubbish(*place, 1, len(line), digest(line), whole)
+            like_ours = BEGINNING.startswith(line[: len(BEGINNING)])
+            self._rubbish = _Rubbish(*place, 1, len(line), hashlib.sha256(line), whole, like_ours)
         else:
             before.count += 1
             before.size += 1 + len(line)
-            before.last = digest(line)
+            before.hash.update(b"\n")
+            before.hash.update(line)
             before.whole = whole
 
     def _settle(self, line: Line | Link | None, place: tuple[str, int] | None) -> int:
         """Say what the lines are that were none, now that the next one is known; how many of them are a problem."""
         rubbish, self._rubbish = self._rubbish, None
         if rubbish is None:
+            if isinstance(line, ResumedLine):
+                self._problem(Kind.REMOVED, "it tells of a torn line before it, which is not there", place)
             return 0
         where = rubbish.file, rubbish.line
-        if isinstance(line, ResumedLine) and line.torn == rubbish.size and line.prev == rubbish.last:
+        if isinstance(line, ResumedLine) and (line.torn, line.torn_hash) == (
+            rubbish.size,
+            rubbish.hash.hexdigest(),
+        ):
             text = f"{_counted(rubbish.size, 'byte')} of a line whose write was cut short, as the line after it says"
             self._note(Kind.TORN, text, where)
-            self._at = Position(self._at.n, rubbish.last)
             return 0
         many = (
             f"this and the {_counted(rubbish.count - 1, 'line')} after it are"
@@ -292,7 +324,7 @@ class _Checker:
         """Compare number and hash with those that should come; `skipped` lines in between could not be read."""
         here = Position(line.n, hash_)
         if self._first is None:
-            self._begin(line, place, skipped)
+            self._begin(line, place)
         elif line.prev == self._at.hash:
             if line.n != self._at.n + 1:
                 text = f"its number is {line.n}, and {self._at.n + 1} comes here"
@@ -321,11 +353,11 @@ class _Checker:
         self._at = here
         self._place = place
 
-    def _begin(self, line: Line | Link, place: tuple[str, int], skipped: int) -> None:
+    def _begin(self, line: Line | Link, place: tuple[str, int]) -> None:
         """The first line that can be read."""
         self._first = line.n
         if line.n == 1:
-            if line.prev != self._at.hash and not skipped:
+            if line.prev != FIRST:
                 self._problem(Kind.CHANGED, "it is the first line, and tells of one before it", place)
         else:
             text = f"the log begins with number {line.n} here: what was before it is not checked"
