@@ -18,7 +18,7 @@ from .conftest import Here, running
 from .test_inspect import every_frame
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "command-line.md").read_text()
-COMMANDS = ["demo", "serve", "call", "inspect", "tap"]
+COMMANDS = ["demo", "serve", "call", "inspect", "tap", "audit verify"]
 TCP = "tcp://127.0.0.1:7400"
 
 
@@ -34,8 +34,9 @@ def first_cells(text: str) -> list[str]:
 
 def options(name: str) -> set[str]:
     """The options of a command, with what they take, as the page writes them."""
-    group = typer.main.get_command(app)
-    command = group if not name else getattr(group, "commands")[name]  # noqa: B009 - not all types of it say so
+    command = typer.main.get_command(app)
+    for word in name.split():
+        command = getattr(command, "commands")[word]  # noqa: B009 - not all types of it say so
     found: set[str] = set()
     for parameter in command.params:
         names = sorted(parameter.opts, key=len)
@@ -46,8 +47,12 @@ def options(name: str) -> set[str]:
 
 
 def test_the_commands_are_those_that_there_are() -> None:
-    assert re.findall(r"^\| \[`graftwire (\w+)`\]", PAGE, re.MULTILINE) == COMMANDS
-    assert set(getattr(typer.main.get_command(app), "commands")) == set(COMMANDS)  # noqa: B009 - as above
+    assert re.findall(r"^\| \[`graftwire ([\w ]+)`\]", PAGE, re.MULTILINE) == COMMANDS
+    there: set[str] = set()
+    for name, command in getattr(typer.main.get_command(app), "commands").items():  # noqa: B009 - as above
+        inner = getattr(command, "commands", None)
+        there |= {name} if inner is None else {f"{name} {word}" for word in inner}
+    assert there == set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -43,7 +43,8 @@ def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
 
 def test_what_is_no_regular_file(path: Path) -> None:
     def why(path: Path | str) -> str:
-        return f"the audit log {path} is no regular file, so that a write to it could block; name a file on a local disk"
+        cause = "is no regular file, so that a write to it could block"
+        return f"the audit log {path} {cause}; name a file on a local disk"
 
     os.mkfifo(path)
     assert sentence(path) == why(path)
