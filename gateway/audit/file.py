@@ -83,7 +83,7 @@ class AuditFile(AuditSink):
         """Go on in a new file at the same path, if the old one was moved away; for programs that rotate logs.
 
         The first line of the new file follows the last one of the old. Raises SecurityError if there is no new file to
-        be had, or it is not empty; the old file then stays in use.
+        be had, or it is not empty, and OSError if its folder can't be read; the old file then stays in use.
         """
         if same_file(self._descriptor, self._path):
             return
@@ -99,7 +99,11 @@ class AuditFile(AuditSink):
         if self._syncing is None:
             os.close(self._descriptor)
         else:
-            self._syncing.switch(descriptor)
+            try:
+                self._syncing.switch(descriptor)
+            except OSError:
+                os.close(descriptor)
+                raise
         self._descriptor = descriptor
         self._size = 0
         self._torn = b""

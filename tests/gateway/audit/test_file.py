@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import signal
 import stat
@@ -36,6 +37,17 @@ def check(path: Path, lines: int, notes: tuple[Kind, ...] = ()) -> None:
     assert report.problems == ()
     assert [note.kind for note in report.notes] == list(notes)
     assert (report.lines, report.first) == (lines, 1)
+
+
+def entries_of(path: Path) -> list[dict[str, object]]:
+    """As `entries`, with an empty one for what is torn."""
+    found: list[dict[str, object]] = []
+    for line in path.read_bytes().splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            found.append({})
+    return found
 
 
 # --- one file -------------------------------------------------------------------------------------------------------
@@ -213,19 +225,6 @@ async def test_a_torn_line_is_kept_and_said(path: Path) -> None:
             assert list(note) == ["n", "prev", "time", "event", "torn", "torn_hash"]
 
 
-def entries_of(path: Path) -> list[dict[str, object]]:
-    """As `entries`, with an empty one for what is torn."""
-    import json
-
-    found: list[dict[str, object]] = []
-    for line in path.read_bytes().splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            found.append({})
-    return found
-
-
 async def test_the_first_line_may_be_torn(path: Path) -> None:
     await write(path, 1)
     whole = path.read_bytes()
@@ -337,6 +336,22 @@ async def test_reopen_after_the_file_was_moved_away(path: Path) -> None:
     await log.aclose()
     assert [len(entries(file)) for file in files(path)] == [3, 1]
     check(path, 4)
+
+
+async def test_reopen_takes_back_what_is_torn(path: Path) -> None:
+    log = AuditFile(path)
+    await log.write(record())
+    with append_only(path):
+        size = path.stat().st_size
+        with room(size + 100):
+            with pytest.raises(OSError, match="File too large"):
+                await log.write(record())
+    path.rename(f"{path}.1")
+    log.reopen()
+    await log.write(record())
+    await log.aclose()
+    assert Path(f"{path}.1").stat().st_size == size
+    check(path, 2)
 
 
 async def test_reopen_takes_no_file_that_holds_anything(path: Path) -> None:

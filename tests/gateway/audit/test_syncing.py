@@ -109,6 +109,8 @@ async def test_a_disk_that_hangs_holds_one_thread(watch: Watch, descriptor: int,
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(one.wait)
+                while not watch.seen:  # until the first thread has begun
+                    await trio.sleep(0.001)
                 await trio.testing.wait_all_tasks_blocked()
                 scope.cancel()
         assert scope.cancelled_caught
