@@ -35,6 +35,9 @@ app: Final = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+audit: Final = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+app.add_typer(audit, name="audit", short_help="Check an audit log.")
+
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, one value a line, for scripts.")]
 Bodies = Annotated[
     bool, typer.Option("--bodies", help="Show what is in bodies too; they may hold private data.")
@@ -362,6 +365,36 @@ def key_revoke(
     from .keys import withdraw
 
     withdraw(file, name, as_json=json)
+
+
+@audit.callback(help="Check an audit log.")
+def audit_group(context: typer.Context) -> None:
+    """What runs before its commands, and shows the help where there is none."""
+    if context.invoked_subcommand is None:
+        line(context.get_help())
+
+
+@audit.command(
+    "verify",
+    short_help="Whether its lines still hang together.",
+    epilog=_example("graftwire audit verify audit.jsonl audit.jsonl.*"),
+)
+def audit_verify(
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="All files of the log, in any order.")],
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            "--expect",
+            metavar="HASH",
+            help="The last hash of an earlier check; its line has to be there still.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check that no line of a log was changed, removed, put in or moved; prints the number and hash of the last."""
+    from .audit import verify
+
+    verify(files, expect, as_json=json)
 
 
 def run(arguments: Sequence[str]) -> int:
