@@ -1,8 +1,9 @@
 """The security plugins that come with Graftwire. Those that need an extra say so when they are made.
 
-Who may call: `ApiKeys`, `JwtAuthenticator` (extra `jwt`), `HmacAuthenticator`, `MutualTls` (extra `mtls`). What they may
-call: `AnyIdentity`, `Everyone`, `RoleRules`, `CasbinAuthoriser` (extra `casbin`). What a caller proves itself with:
-`ApiKeyCredential`, `BearerCredential`, `HmacCredential`, `MtlsCredential`. Where decisions are written down: `AuditFile`.
+Who may call: `ApiKeys`, `JwtAuthenticator` (extra `jwt`), `HmacAuthenticator`, `MutualTls` (extra `mtls`). What they
+may call: `AnyIdentity`, `Everyone`, `RoleRules`, `CasbinAuthoriser` (extra `casbin`). What a caller proves itself with:
+`ApiKeyCredential`, `BearerCredential`, `HmacCredential`, `MtlsCredential`. Where decisions are written down:
+`AuditFile`.
 """
 
 from __future__ import annotations

@@ -155,17 +155,17 @@ def test_a_name_that_there_is_not(make: Callable[[str], Plugin], text: str, sent
 def test_nothing_is_loaded_before_it_is_asked_for() -> None:
     program = (
         "import sys\n"
-        "from graftwire.gateway.security.registry import Registry, authoriser\n"
+        "from graftwire.gateway.security.registry import Registry, credential\n"
         "from graftwire.gateway.security.plugins import Authoriser\n"
         "Registry().names(Authoriser)\n"
-        "names = ('hmac', 'mtls', 'roles', 'casbin', 'jwt', 'api_keys')\n"
+        "names = ('hmac', 'mtls', 'casbin', 'jwt', 'api_keys')\n"
         "loaded = lambda: [n for n in names if f'graftwire.gateway.security.{n}' in sys.modules]\n"
         "print(loaded(), 'cryptography' in sys.modules, 'casbin' in sys.modules)\n"
-        "authoriser('everyone')\n"
+        "credential('mtls')\n"
         "print(loaded())\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "[] False False\n['roles']\n"
+    assert done.stdout == "[] False False\n['mtls']\n"
 
 
 # --- of other packages ---------------------------------------------------------------------------------------------
