@@ -143,11 +143,13 @@ def serve(
         ),
     ] = None,
     audit_failure: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--audit-failure", metavar="WHAT", help="Where a record can't be kept: `refuse` or `count`."
+            "--audit-failure",
+            metavar="WHAT",
+            help="Where a record can't be kept: `refuse` the call (as without this), or `count`.",
         ),
-    ] = "refuse",
+    ] = None,
     plain_proofs: PlainProofs = False,
     cert: Cert = None,
     key: Key = None,
@@ -234,7 +236,9 @@ def call(
     ] = 0,
     credential: Annotated[
         str | None,
-        typer.Option("--credential", metavar="NAME:TEXT", help="Prove who calls, as in `bearer:file:PATH`."),
+        typer.Option(
+            "--credential", metavar="NAME[:TEXT]", help="Prove who calls, as in `bearer:file:PATH`."
+        ),
     ] = None,
     plain_proofs: PlainProofs = False,
     ca: Ca = None,

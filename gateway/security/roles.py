@@ -136,7 +136,14 @@ class RoleRules(Authoriser):
     @classmethod
     def from_text(cls, text: str) -> RoleRules:
         """The authoriser for a configured `roles:FILE`."""
+        if not text:
+            raise SecurityError("roles needs the path of a file of rules, as in roles:roles.toml")
         return cls.from_file(text)
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """What there are rules for."""
+        return tuple(self._rules)
 
     def check(self, targets: Iterable[str]) -> None:
         """Raise SecurityError for a rule that is for none of these targets: it is a slip of the pen, or out of date."""

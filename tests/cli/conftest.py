@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import selectors
 import signal
@@ -143,7 +144,20 @@ Here = Callable[..., Done]
 
 
 @pytest.fixture
-def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shop: Path) -> Here:
+def quiet() -> Iterator[None]:
+    """Take back what a command that runs in this process says about logging."""
+    level = logging.getLogger("graftwire").level
+    yield
+    logging.getLogger("graftwire").setLevel(level)
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if type(each) is logging.StreamHandler]:
+        root.removeHandler(handler)
+
+
+@pytest.fixture
+def here(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shop: Path, quiet: None
+) -> Here:
     """Run the command line in this process, in the folder of shop.py."""
     monkeypatch.chdir(shop)
 
