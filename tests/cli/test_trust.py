@@ -134,7 +134,10 @@ def test_secrets_from_the_environment(office: Path, tmp_path: Path) -> None:
 
 # --- who is refused ------------------------------------------------------------------------------------------------
 
-UNKNOWN = "the other side does not know who is calling; add --credential NAME:TEXT, as in --credential api-key:file:PATH"
+UNKNOWN = (
+    "the other side does not know who is calling; add --credential NAME:TEXT, as in --credential "
+    "api-key:file:PATH"
+)
 NOT_TAKEN = (
     "no session with URL: the other side does not take this credential; check that it is meant for it and still valid, "
     "or ask who runs it: its log says why"
