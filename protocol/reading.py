@@ -74,9 +74,8 @@ class Reading(Core):
         """`data` behind what was kept; empty while the frame under way is not whole. A large one is read here."""
         kept, needed = self._kept, self._needed
         if len(kept) < _HEAD:
-            self._kept = (
-                bytearray()
-            )  # `_check` has not seen this frame: `_scan` looks at it again, with more of it
+            # `_check` has not seen this frame: `_scan` looks at it again, with more of it
+            self._kept = bytearray()
             return b"".join((kept, data))
         if len(kept) + len(data) < needed:
             kept += data
@@ -125,9 +124,8 @@ class Reading(Core):
         """Whether the frame at `start` is whole; raises if it may not come now, before a byte of it is kept."""
         stop = start + length
         whole = stop <= len(data)
-        self._check_length(
-            length
-        )  # first, as in `_keep`: what is refused doesn't depend on where bytes are cut
+        # first, as in `_keep`: what is refused doesn't depend on where bytes are cut
+        self._check_length(length)
         if self._early_left is not None and self.state is State.OPEN:
             self._check_early(length, head, whole)
         if self.state is State.OPENING and whole:
