@@ -664,7 +664,7 @@ class Session:
             self.violated(violation)
             return
         if id in self._carried:
-            self.references.kill(self._carried.pop(id))
+            self.references.kill(self._carried.pop(id), held=self._conn.peer_authenticating)
         pending = self._pending.pop(id, None)
         if pending is not None:
             pending.reply = error
@@ -737,6 +737,7 @@ class Session:
         else:
             for event in conn.accept():
                 _REACTIONS[type(event)](self, event)
+            self.references.settle()
         self._output.nudge(alone=True)
 
     def _on_challenge(self, frame: frames.Challenge) -> None:
