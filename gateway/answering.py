@@ -178,7 +178,7 @@ class Answering:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + self._guard.seconds):
             await self._forget_remembered(session)
             cause = None if session.ending is None else session.ending.__cause__
-            if isinstance(cause, ProtocolViolation) and cause.clause.startswith("AUTH-"):
+            if isinstance(cause, ProtocolViolation) and cause.clause.startswith(("AUTH-", "HELLO-8")):
                 # a proof that no authenticator was shown, because it is too long or out of turn
                 refused = Refused(ErrorCode.PROTOCOL, "protocol", f"{cause.text} ({cause.clause})")
                 with suppress(AuditFailed):

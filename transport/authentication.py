@@ -138,4 +138,5 @@ class Authentication:
             return
         if challenge is None:
             session.react(conn.accept())
+            session.references.settle()
         self._output.nudge(alone=True)

@@ -121,9 +121,16 @@ class References:
         given, self._given = self._given, None
         return given
 
-    def kill(self, ids: Iterable[int]) -> None:
-        """Clause REF-4: the call that carried these has failed, and never reached who would release them."""
-        self._exports.kill(ids)
+    def kill(self, ids: Iterable[int], *, held: bool = False) -> None:
+        """Clause REF-4: the call that carried these has failed, and never reached who would release them.
+
+        `held`: calls that were sent before wait for an AUTH's outcome; then they are gone with `settle`.
+        """
+        self._exports.kill(ids, held=held)
+
+    def settle(self) -> None:
+        """The other side was accepted, and what waited for that has been handed on."""
+        self._exports.settle()
 
     def released(self, id: int) -> None:
         """RELEASE came. Raises ProtocolViolation for an id that is not given now (REF-2)."""

@@ -667,7 +667,7 @@ class Session:
             self.violated(violation)
             return
         if id in self._carried:
-            self.references.kill(self._carried.pop(id))
+            self.references.kill(self._carried.pop(id), held=self._conn.peer_authenticating)
         pending = self._pending.pop(id, None)
         if pending is not None:
             pending.reply = error

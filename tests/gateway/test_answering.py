@@ -149,13 +149,15 @@ async def test_a_scheme_that_nobody_judges_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "frame",
+    ("frame", "clause"),
     [
-        "00004009 8301 646e616d65 59 4000".replace(" ", "") + "00" * 16_384,  # AUTH with 16 KiB
-        "0000400d 8705 01 00 6141 f6 82 646e616d65 59 4000".replace(" ", "") + "00" * 16_384,  # CALL, cut off
+        ("00004009 8301 646e616d65 59 4000" + "00" * 16_384, "HELLO-8"),  # AUTH with 16 KiB
+        ("0000200b 8301 646e616d65 59 2001" + "00" * 8_193, "AUTH-8"),  # with one byte more than there may be
+        ("00002012 8705 01 00 6141 f6 82 646e616d65 59 2001" + "00" * 8_193 + "40", "AUTH-8"),  # on a CALL
     ],
+    ids=["16 KiB", "8 KiB and one", "on a call"],
 )
-async def test_a_proof_that_is_too_long_has_its_record(frame: str) -> None:
+async def test_a_proof_that_is_too_long_has_its_record(frame: str, clause: str) -> None:
     """It is refused before anybody judges it, whatever it holds."""
     names = Names("ada")
     hello = "00000025 8300 8101 a6 011a00400000 02190400 031a01000000 041a00040000 051a00200000 0619ea60"
@@ -173,7 +175,7 @@ async def test_a_proof_that_is_too_long_has_its_record(frame: str) -> None:
         "protocol",
         "protocol",
     )
-    assert record.reason.endswith("(AUTH-8)")
+    assert record.reason.endswith(f"({clause})")
 
 
 # --- may they --------------------------------------------------------------------------------------------------------
