@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from graftwire.gateway.gateway import Gateway, serve
 from graftwire.gateway.interface import InterfaceError, nonblocking, raises
+from graftwire.gateway.members import exposed, interface
 from graftwire.gateway.security.anonymous import Anonymous
 from graftwire.gateway.security.errors import SecurityChoiceMissing
 from graftwire.protocol.errors import (
@@ -85,6 +86,8 @@ __all__ = [
     "by_reference",
     "client_context",
     "connect",
+    "exposed",
+    "interface",
     "nonblocking",
     "pin",
     "pinned",

@@ -20,6 +20,7 @@ from graftwire.transport.session import Session, Timing
 from graftwire.transport.url import parse
 
 from .host import THREADS, Host
+from .members import Untyped
 from .security.anonymous import Anonymous
 from .security.errors import SecurityChoiceMissing
 
@@ -101,13 +102,15 @@ async def serve(
     timing: Timing | None = None,
     threads: int = THREADS,
     drain: float = DRAIN,
+    allow_untyped: bool = False,
 ) -> AsyncGenerator[Gateway]:
     """Host `services` behind `urls` for as long as the block runs.
 
     `services` maps names to objects whose public methods become callable as `Name.method`; `urls` are addresses to
     listen on (port 0: a free one). `auth` says who may call and has to be spelled out. `options` (TLS, origins, …)
     holds for all listeners; `limits` is what each session takes; `threads` bounds plain `def` handlers that run at
-    once. When the block ends, running calls get `drain` seconds; when it is cancelled, the callers are told.
+    once. When the block ends, running calls get `drain` seconds; when it is cancelled, the callers are told. With
+    `allow_untyped`, what has no annotation takes and gives everything, in place of being refused.
 
     Raises SecurityChoiceMissing without `auth`, InterfaceError for what can't be hosted, LinkError or UrlError for an
     address that can't be listened on; nothing is left half started.
@@ -116,6 +119,8 @@ async def serve(
         raise SecurityChoiceMissing
     if not urls:
         raise Error("a gateway needs at least one address to listen on, as in tcp://127.0.0.1:0")
+    if allow_untyped:
+        services = {name: Untyped(hosted) for name, hosted in services.items()}
     gateway = Gateway(Host(services, auth=auth, threads=threads), limits, timing)
     options = options if options is not None else ListenOptions()
     try:
