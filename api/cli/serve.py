@@ -38,6 +38,7 @@ def serve(
     detect: bool,
     drain: float,
     as_json: bool,
+    allow_untyped: bool = False,
 ) -> None:
     """Host `services` at all of `listen`; returns when a signal came and running calls had their time.
 
@@ -57,7 +58,7 @@ def serve(
     options = ListenOptions(
         tls=listening_context(urls, cert, key, detect=detect), origins=frozenset(origins), detect=detect
     )
-    hosted = find(services)
+    hosted = find(services, allow_untyped=allow_untyped)
     log_to_stderr()
     trio.run(_run, hosted, [url.text for url in urls], options, drain, as_json)
 

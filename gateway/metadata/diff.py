@@ -70,8 +70,8 @@ class _Comparison:
         self._now = now
         self._interfaces = old, new
         self._names = names_of(old), names_of(new)
-        self._arguments = Fit(*self._names)
-        self._results = Fit(*reversed(self._names))
+        self._arguments = Fit(*self._names, "is refused")
+        self._results = Fit(*reversed(self._names), "is new to callers")
         self._found: list[Change] = []
 
     def changes(self) -> list[Change]:

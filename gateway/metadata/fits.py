@@ -44,9 +44,13 @@ def names_of(interface: Interface) -> Names:
 
 
 class Fit:
-    """Values of types with the names `given`, where types with the names `taken` are expected."""
+    """Values of types with the names `given`, where types with the names `taken` are expected.
 
-    def __init__(self, given: Names, taken: Names) -> None:
+    `misfit` is what is said of a value that is none: "is refused".
+    """
+
+    def __init__(self, given: Names, taken: Names, misfit: str) -> None:
+        self._misfit = misfit
         self._given = given
         self._taken = taken
         self._assumed: set[tuple[str, str]] = set()  # records inside of themselves
@@ -71,7 +75,7 @@ class Fit:
             return
         if isinstance(given, OneOf):
             refused = [value for value in values_of(given) if not self._takes(taken, value)]
-            found += [f"{path}{_shown(value)} is refused" for value in refused]
+            found += [f"{path}{_shown(value)} {self._misfit}" for value in refused]
             return
         if isinstance(taken, Union):
             self._compare_choice(given, taken, path, found)
@@ -92,11 +96,11 @@ class Fit:
                 self._compare_records(given.name, taken.name, path, found)
             case _:
                 if not isinstance(given, Scalar) or given is not taken:
-                    found.append(f"{path}{type_text(given)} is refused by {type_text(taken)}")
+                    found.append(f"{path}{type_text(given)} {self._misfit}: expected {type_text(taken)}")
 
     def _compare_enum(self, enum: Enum, taken: Type, path: str, found: list[str]) -> None:
         refused = [name for name in enum.members if not self._takes(taken, name)]
-        found += [f"{path}{name} of {enum.name} is refused" for name in refused]
+        found += [f"{path}{name} of {enum.name} {self._misfit}" for name in refused]
 
     def _compare_choice(self, given: Type, taken: Union, path: str, found: list[str]) -> None:
         """A value that is of one type, where several are taken: the one of its kind has to take it."""
@@ -108,8 +112,8 @@ class Fit:
                 return
             self._assumed = assumed
             if type(member) is type(given) and not isinstance(given, Scalar):
-                nearest = tried if nearest is None else [f"{path}{type_text(given)} is refused"]
-        found += nearest or [f"{path}{type_text(given)} is refused by {type_text(taken)}"]
+                nearest = tried if nearest is None else [f"{path}{type_text(given)} {self._misfit}"]
+        found += nearest or [f"{path}{type_text(given)} {self._misfit}: expected {type_text(taken)}"]
 
     def _compare_records(self, given_name: str, taken_name: str, path: str, found: list[str]) -> None:
         if (given_name, taken_name) in self._assumed:
