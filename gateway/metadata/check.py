@@ -46,6 +46,7 @@ _WITH_ITEMS: Final = frozenset({Shape.CLIENT_STREAM, Shape.BOTH_STREAMS})
 def check(interface: Interface) -> Interface:
     """Give `interface` back. Raises MetadataError, with the clause, if it is not as the standard wants it."""
     _check_names(interface)
+    _demand(bool(interface.methods), "META-2", "it has no method")
     for ordered in (interface.enums, interface.exceptions, interface.records, interface.methods):
         _ascending([each.name for each in ordered])
     both = {each.name for each in interface.enums} & {each.name for each in interface.records}
