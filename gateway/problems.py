@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 from collections.abc import Callable
@@ -23,9 +24,21 @@ class InterfaceError(Error):
         self.problems = problems
 
 
+def written(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that the user wrote, inside of what functools.wraps, functools.partial and the like made of it."""
+    while True:
+        function = inspect.unwrap(function)
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif inspect.isroutine(function) or isinstance(function, type):
+            return function
+        else:  # an object that can be called
+            return type(function).__call__
+
+
 def place(function: Callable[..., Any]) -> str:
     """Where a function was written, as the beginning of a sentence; empty where nothing is known of it."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
+    code = getattr(written(function), "__code__", None)
     if code is None:
         return ""
     return f"{shown(code.co_filename)}, line {code.co_firstlineno}: "

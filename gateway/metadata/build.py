@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from graftwire.gateway.members import NAME, RAISES, Kind, Member, members_of, version_of
-from graftwire.gateway.problems import InterfaceError, place, place_of_class
+from graftwire.gateway.problems import InterfaceError, place, place_of_class, written
 from graftwire.protocol.failures import field_types
 
 from .annotations import Annotations
@@ -143,7 +143,7 @@ class _Reader:
         self, function: Callable[..., Any], target: str, wrong: Callable[[str], None]
     ) -> dict[str, Any] | None:
         try:
-            return typing.get_type_hints(inspect.unwrap(function), include_extras=True)
+            return typing.get_type_hints(written(function), include_extras=True)
         except NameError as error:
             wrong(
                 f"an annotation of {target} can't be resolved: {error}; define or import it in the module, outside "

@@ -1,4 +1,4 @@
-"""The standard's page on metadata: its clauses, its example and its vectors, held against grammar and implementation."""
+"""The page on metadata: its clauses, its example and its vectors, held against grammar and implementation."""
 
 from __future__ import annotations
 
