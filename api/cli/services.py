@@ -29,9 +29,7 @@ def find(texts: Iterable[str], *, allow_untyped: bool = False) -> dict[str, obje
     for text in texts:
         for name, hosted, place in _named(text):
             if name in found:
-                raise Failure(
-                    f"two of them would be called {name}; rename one, as in Other={text.rpartition('=')[2]}"
-                )
+                raise Failure(f"two of them would be called {name}; rename one, as in Other={place}")
             found[name] = _made(hosted, place) if isinstance(hosted, type) else hosted
     if allow_untyped:
         found = {name: Untyped(hosted) for name, hosted in found.items()}

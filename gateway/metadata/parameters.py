@@ -90,7 +90,9 @@ class _Parameters:
             self._gone_or_absorbed(was, self._rest_named)
             return
         self._met.add(now.name)
-        if now.kind is not was.kind:
+        if now.kind is not was.kind and self._old_rest is not None:
+            self._say(f"the parameter {was.name} takes what was one of {self._old_rest.name}", breaking=True)
+        elif now.kind is not was.kind:
             self._say(f"the parameter {was.name} may be given by position, too", breaking=False)
         self._compare(was, now)
 

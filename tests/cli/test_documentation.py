@@ -18,7 +18,7 @@ from .conftest import Here, running
 from .test_inspect import every_frame
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "command-line.md").read_text()
-COMMANDS = ["demo", "serve", "call", "inspect", "tap"]
+COMMANDS = ["demo", "serve", "call", "inspect", "tap", "metadata"]
 TCP = "tcp://127.0.0.1:7400"
 
 
@@ -37,7 +37,9 @@ def options(name: str) -> set[str]:
     group = typer.main.get_command(app)
     command = group if not name else getattr(group, "commands")[name]  # noqa: B009 - not all types of it say so
     found: set[str] = set()
-    for parameter in command.params:
+    # a group has the options of its commands
+    parts = getattr(command, "commands", {}).values() if name else ()
+    for parameter in [*command.params, *(each for part in parts for each in part.params)]:
         names = sorted(parameter.opts, key=len)
         if names[-1].startswith("--"):
             takes = "" if getattr(parameter, "is_flag", False) else f" {parameter.metavar}"
@@ -108,7 +110,7 @@ def test_the_examples(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         for command, expected in examples:
             if command == "echo $?":
                 assert expected == f"{code}\n"
-            elif command.startswith(("graftwire call", "graftwire inspect")):
+            elif command.startswith(("graftwire call", "graftwire inspect", "graftwire metadata")):
                 done = here(*shlex.split(command.replace(TCP, url))[1:])
                 assert done.out + done.err == expected, command
                 code = done.code
