@@ -71,7 +71,7 @@ class _Comparison:
         self._interfaces = old, new
         self._names = names_of(old), names_of(new)
         self._arguments = Fit(*self._names, "is refused")
-        self._results = Fit(*reversed(self._names), "is new to callers")
+        self._results = Fit(self._names[1], self._names[0], "is new to callers")
         self._found: list[Change] = []
 
     def changes(self) -> list[Change]:
