@@ -214,18 +214,19 @@ def public_names(cls: type) -> list[str]:
     return [member.name for member in members_of(cls)]
 
 
-def methods_of(hosted: object, prefix: str, *, allow_untyped: bool | None = None) -> dict[str, Method]:
+def methods_of(hosted: object, prefix: str, *, allow_untyped: bool = False) -> dict[str, Method]:
     """The callable methods of an object, by target: `prefix.name`. Of a class, its class and static methods.
 
-    `allow_untyped`: what has no annotation is taken as it is (so it is for `Untyped`, and where `prefix` is empty: what
-    is handed out by reference was not declared). Raises InterfaceError with everything that is wrong.
+    `allow_untyped`: what has no annotation is taken as it is (so it is for `Untyped`, too). Raises InterfaceError with
+    everything that is wrong. Where `prefix` is empty, the object was handed out by reference: it has no interface that
+    was declared, so nothing but the types that it has is looked at, and that at each call.
     """
     if isinstance(hosted, Untyped):
         hosted, allow_untyped = hosted.hosted, True
     cls, instance = (hosted, False) if isinstance(hosted, type) else (type(hosted), True)
-    untyped = not prefix if allow_untyped is None else allow_untyped
-    build(cls, prefix or cls.__name__, allow_untyped=untyped, instance=instance)
+    if prefix:
+        build(cls, prefix, allow_untyped=allow_untyped, instance=instance)
     return {
         f"{prefix}.{member.name}": Method(f"{prefix}.{member.name}", member.bound_to(hosted))
-        for member in members_of(cls, instance=instance, told=True)
+        for member in members_of(cls, instance=instance, told=bool(prefix))
     }
