@@ -9,6 +9,7 @@ from graftwire.gateway.audit.record import Record
 from graftwire.gateway.audit.trail import Trail
 from graftwire.gateway.gateway import Gateway, serve
 from graftwire.gateway.interface import InterfaceError, nonblocking, raises
+from graftwire.gateway.members import exposed, interface
 from graftwire.gateway.security.anonymous import Anonymous
 from graftwire.gateway.security.errors import CredentialError, SecurityChoiceMissing, SecurityError
 from graftwire.gateway.security.identity import NOBODY, Identity, current_identity
@@ -122,6 +123,8 @@ __all__ = [
     "client_context",
     "connect",
     "current_identity",
+    "exposed",
+    "interface",
     "nonblocking",
     "peer",
     "pin",

@@ -21,6 +21,7 @@ from graftwire.transport.url import parse
 
 from .audit.trail import Trail
 from .host import THREADS, Host
+from .members import Untyped
 from .security.errors import SecurityChoiceMissing
 from .security.guard import SECONDS, Auth, Guard
 from .security.plugins import AuditSink, Authoriser, CredentialProvider
@@ -120,13 +121,15 @@ async def serve(
     timing: Timing | None = None,
     threads: int = THREADS,
     drain: float = DRAIN,
+    allow_untyped: bool = False,
 ) -> AsyncGenerator[Gateway]:
     """Host `services` behind `urls` for as long as the block runs.
 
     `services` maps names to objects whose public methods become callable as `Name.method`; `urls` are addresses to
     listen on (port 0: a free one). `options` (TLS, origins, …) holds for all listeners; `limits` is what each session
     takes; `threads` bounds plain `def` handlers that run at once. When the block ends, running calls get `drain`
-    seconds; when it is cancelled, the callers are told.
+    seconds; when it is cancelled, the callers are told. With `allow_untyped`, what has no annotation takes and gives
+    everything, in place of being refused.
 
     `auth` says who may call and has to be spelled out: `Anonymous()`, authenticators, or both in a list. `allow` says
     what they may call: one authoriser, or several that all have to allow a call; it may be left out with `Anonymous()`
@@ -142,6 +145,8 @@ async def serve(
         raise SecurityChoiceMissing
     if not urls:
         raise Error("a gateway needs at least one address to listen on, as in tcp://127.0.0.1:0")
+    if allow_untyped:
+        services = {name: Untyped(hosted) for name, hosted in services.items()}
     guard = Guard(auth, allow, audit, seconds=plugin_seconds, plain_proofs=plain_proofs)
     host = Host(services, guard=guard, threads=threads)
     await guard.start()

@@ -40,6 +40,7 @@ def serve(
     detect: bool,
     drain: float,
     as_json: bool,
+    allow_untyped: bool = False,
 ) -> None:
     """Host `services` at all of `listen`; returns when a signal came and running calls had their time.
 
@@ -56,7 +57,7 @@ def serve(
         origins=frozenset(origins),
         detect=detect,
     )
-    hosted = find(services)
+    hosted = find(services, allow_untyped=allow_untyped)
     log_to_stderr()
     trio.run(_run, hosted, [url.text for url in urls], trust, options, drain, as_json)
 

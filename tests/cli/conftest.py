@@ -143,9 +143,11 @@ Here = Callable[..., Done]
 
 
 @pytest.fixture
-def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shop: Path) -> Here:
-    """Run the command line in this process, in the folder of shop.py."""
+def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shop: Path) -> Iterator[Here]:
+    """Run the command line in this process, in the folder of shop.py. What it imports there is forgotten at the end."""
     monkeypatch.chdir(shop)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = set(sys.modules)
 
     def run(*arguments: str) -> Done:
         code = main(arguments)
@@ -153,7 +155,11 @@ def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, sh
         assert "Traceback" not in captured.err
         return Done(code, captured.out, captured.err)
 
-    return run
+    yield run
+    folder = str(shop.parent.parent)
+    for name in set(sys.modules) - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(folder):
+            del sys.modules[name]
 
 
 def apart(

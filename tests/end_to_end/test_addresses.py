@@ -22,6 +22,7 @@ def record(event, arguments):
 
 sys.addaudithook(record)
 
+from collections.abc import AsyncIterator
 import graftwire, trio
 
 ca, chain, key = sys.argv[1:]
@@ -33,7 +34,7 @@ class Invoices:
     def blocking(self, net: int) -> int:
         return net + 2
 
-    async def overdue(self):
+    async def overdue(self) -> AsyncIterator[int]:
         for number in range(3):
             yield number
 
