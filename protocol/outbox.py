@@ -106,8 +106,6 @@ class Outbox:
 
         While the early limits hold, it has its place among the frames: it must not come behind its call's terminal.
         """
-        if self._closed:
-            return
         self._count_second(is_auth=False)
         if self._budget is None:
             self._credits[id] = self._credits.get(id, 0) + more

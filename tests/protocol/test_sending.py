@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from graftwire.protocol import Connection, ErrorCode, Limits, LocalProtocolError, Role, State, frames
+from graftwire.protocol import Connection, ErrorCode, Failed, Limits, LocalProtocolError, Role, State, frames
 from graftwire.protocol.limits import LARGEST_INTEGER
 
 NOTHING = b"\x82\x80\xa0"
@@ -379,3 +379,62 @@ def test_what_breaks_the_rules_while_it_waits_is_found_when_it_is_accepted(
     assert pair.b.receive(frames.encode(frames.Call(5, 0, "Any", None, None, NOTHING))) == []
     assert violation(pair.b.accept()) == "CALL-1"
     assert pair.b.state is State.CLOSED
+
+
+def test_what_waits_for_nothing_is_not_held(fresh: Any) -> None:
+    """Clause AUTH-6: answers to calls of the verifier go on during the claimant's opening exchange."""
+    pair = fresh()
+    pair.a.authenticate("token", b"x")
+    pair.pump()
+    id = pair.b.call(3, "Any", NOTHING)
+    pair.to_a()
+    pair.a.item(id, b"1")
+    pair.a.ping()
+    assert pair.to_b() == [frames.Item(id, b"1")]
+    pair.a.result(id, b"\xf6")
+    assert pair.to_b() == [frames.Result(id, b"\xf6")]
+    assert pair.b.peer_authenticating
+
+
+@pytest.mark.parametrize("opening", [True, False])
+def test_a_final_goaway_drops_the_calls_that_wait(fresh: Any, opening: bool) -> None:
+    """Clauses LEAVE-3, CALL-13: they never run, also where the other side is accepted later."""
+    pair = fresh(acceptor=SMALL)
+    before = [] if opening else [pair.call()]
+    pair.a.authenticate("token", b"x")
+    id = pair.a.call(2, "Any", NOTHING)
+    pair.a.item(id, bytes(1_000))
+    pair.pump()
+    assert pair.b.last_in == (before or [0])[0]
+    pair.b.goaway()
+    pair.b.goaway(pair.b.last_in)
+    pair.pump()
+    assert not pair.a.is_open(id)
+    assert pair.b.accept() == []
+    assert pair.b.calls_in == len(before)
+    pair.pump()
+    assert not any(isinstance(event, Failed) for event in pair.seen_by_a + pair.seen_by_b)
+    # the item has cost credit, and gives it back
+    assert pair.b._granted.granted + pair.b._granted.unreturned == SMALL.session_credit
+
+
+def test_credit_for_a_call_that_waits_is_no_news_but_counts(fresh: Any) -> None:
+    pair = fresh()
+    pair.call()
+    pair.a.authenticate("token", b"x")
+    id = pair.a.call(1, "Any", NOTHING)
+    pair.to_b()
+    balance = pair.b._in[id].balance
+    assert pair.b.receive(frames.encode(frames.Credit(id, 100))) == []
+    assert pair.b._in[id].balance == balance + 100
+    assert [type(event) for event in pair.b.accept()] == [frames.Call]
+
+
+def test_an_answer_to_a_challenge_after_the_end_is_not_written(pair: Any) -> None:
+    pair.a.authenticate("token", b"x")
+    pair.to_b()
+    pair.b.challenge(b"?")
+    pair.to_a()
+    pair.a.shut()
+    pair.a.authenticate("token", b"y")
+    assert not pair.a.has_output

@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import Enum, Flag, IntEnum, IntFlag, StrEnum
 from typing import Any
 
+import msgspec
 import pytest
 
 from graftwire.protocol import LocalProtocolError, values
@@ -201,6 +202,44 @@ def test_what_has_no_form_is_a_reference_or_refused(value: Any) -> None:
 def test_a_reference_has_a_number_that_every_peer_holds(number: int) -> None:
     with pytest.raises(LocalProtocolError, match="VAL-16"):
         values.encode(object(), reference=lambda _: number)
+
+
+class Patch(msgspec.Struct, tag="patch"):
+    """What only the walk writes: with a field that is absent, and an object that stays here."""
+
+    thing: object
+    size: int | msgspec.UnsetType = msgspec.UNSET
+
+
+def test_a_record_travels_with_its_tag_and_without_what_is_unset() -> None:
+    body = values.encode(Patch(len), reference=lambda _: 5)
+    assert values.decode(body, reference=lambda id: id) == {"type": "patch", "thing": 5}
+    body = values.encode(Patch(len, 3), reference=lambda _: 5)
+    assert values.decode(body, reference=lambda id: id) == {"type": "patch", "thing": 5, "size": 3}
+
+
+def test_a_tuple_with_a_name_but_no_fields_is_a_list() -> None:
+    class Row(tuple[int, ...]):
+        __slots__ = ()
+
+    assert comes_back([Row((1, 2))]) == [[1, 2]]
+
+
+def nested(value: object, levels: int) -> object:
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [datetime(2024, 1, 1, tzinfo=UTC), date(2024, 1, 1), timedelta(1), 2**70, object(), {1}, {}],
+    ids=lambda value: type(value).__name__,
+)
+def test_tags_count_as_levels(value: Any) -> None:
+    below = 62 if isinstance(value, set) else 63
+    assert values.encode(nested(value, below), reference=lambda _: 1)
+    assert clause(nested(value, below + 1), reference=lambda _: 1) == "VAL-17"
 
 
 def test_large_strings_travel_inside_of_everything() -> None:
