@@ -69,7 +69,11 @@ class Gateway:
                 nursery.start_soon(listener.serve, self._handle)
 
     async def drain(self, seconds: float = DRAIN) -> None:
-        """Stop listening, let running calls end within the bound, then end the sessions."""
+        """Stop listening, let running calls end within the bound, then end the sessions.
+
+        Whoever connects in that time, because the connection was under way, is told to go elsewhere. May be called
+        again, as when it was cancelled before.
+        """
         self._draining = True
         self.stop()
         async with trio.open_nursery() as nursery:
@@ -83,6 +87,10 @@ class Gateway:
 
     async def _handle(self, link: Link) -> None:
         session = Session(link, Role.ACCEPTOR, limits=self._limits, receiver=self._host, timing=self._timing)
+        if self._draining:
+            session.refuse()
+            await session.run()
+            return
         self.sessions.add(session)
         try:
             await session.run()

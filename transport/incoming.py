@@ -39,7 +39,7 @@ class IncomingCall:
         "received",
         "referent",
         "scope",
-        "sent_references",
+        "sending",
         "session",
         "shape",
         "stop",
@@ -55,6 +55,7 @@ class IncomingCall:
         self.credential = frame.credential
         self.body = frame.body
         self.scope: trio.CancelScope | None = None
+        self.sending = True  # whether items can still be sent: until the handler has ended
         self.stop: ErrorCode | None = None  # why the handler was told to stop, once it was
         self.referent: object = None  # what a reference stood for when the call came
         self.received: list[int] | None = None  # references that came in arguments and items
@@ -115,9 +116,16 @@ class IncomingCall:
     async def send(self, body: bytes) -> None:
         """Send an item of the receiver's stream; waits for credit, and while too much is queued.
 
-        Raises TooLarge for an item that does not fit into a frame, CallEnded if the session is over.
+        Raises TooLarge for an item that does not fit into a frame, CallEnded if the call or the session is over.
         """
-        await self.session.send_item(self.id, body)
+        sent = False
+        try:
+            sent = await self.session.items.send(self, body)
+        finally:
+            if not sent:
+                self.session.references.unsent(body)
+        if not sent:
+            raise CallEnded("the call is over")
 
     # --- the session's side ------------------------------------------------------------------------------------------
 
