@@ -141,7 +141,9 @@ async def test_the_end_of_the_session_reaches_a_sender_as_such() -> None:
             async with trio.open_nursery() as nursery:
 
                 async def send() -> None:
-                    with pytest.raises(errors.Unavailable, match="the other side closed the session") as caught:
+                    with pytest.raises(
+                        errors.Unavailable, match="the other side closed the session"
+                    ) as caught:
                         await flood(stream)
                     assert caught.value.ran
 
