@@ -135,7 +135,13 @@ class Calling:
         conn, session, slots, size = self._conn, self._session, self._slots, len(body)
         while True:
             turn: Turn | None = None
-            if session.ending is not None or slots.busy or not conn.may_call(size) or self._output.full:
+            if (
+                session.ending is not None
+                or slots.waiting
+                or slots.kept
+                or not conn.may_call(size)
+                or self._output.full
+            ):
                 turn = await self._take_turn(size)
             id = None
             try:
@@ -241,7 +247,7 @@ class Calling:
             self._references.release_all_in(frame.body)  # cancelled meanwhile
         if self._carried:
             self._carried.pop(id, None)
-        if self._slots:
+        if self._slots.waiting:
             self._slots.changed(id)
 
     def on_error(self, frame: frames.Error) -> None:
@@ -263,7 +269,7 @@ class Calling:
                 self._streams[id].finish(error)
         elif frame.body is not None:
             self._references.release_all_in(frame.body)  # cancelled meanwhile
-        if self._slots:
+        if self._slots.waiting:
             self._slots.changed(id)
 
     def on_item(self, frame: frames.Item) -> bool:

@@ -34,28 +34,24 @@ class Turn:
 
 
 class Slots:
-    """The slots for calls of this side. Who finds them `busy`, or none `free`, takes a turn; others need none."""
+    """The slots for calls of this side.
+
+    Who finds somebody `waiting`, or a slot `kept` by a turn that was granted and is not settled, or none `free`,
+    takes a turn; others need none.
+    """
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
-        self._waiting: deque[Turn] = deque()
-        self._kept = self._kept_bytes = 0  # by turns that were granted and are not settled
+        self.waiting: deque[Turn] = deque()
+        self.kept = self._kept_bytes = 0
         self._front = 1  # goes up whenever another turn is the first
         self._past = self._past_bytes = 0  # what went past this front and is not over
         self._open_past: dict[int, int] = {}  # the calls among that: id -> bytes
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    @property
-    def busy(self) -> bool:
-        """Whether somebody waits, or has a slot kept that is not used yet."""
-        return bool(self._waiting or self._kept)
-
     def free(self, size: int) -> bool:
         """Whether there is room for a call with a body of that many bytes, whoever waits."""
         conn = self._conn
-        room = conn.calls_out + self._kept < conn.peer_limits.calls_in_flight
+        room = conn.calls_out + self.kept < conn.peer_limits.calls_in_flight
         return room and conn.may_call(size + self._kept_bytes)
 
     def seize(self, size: int) -> Turn:
@@ -67,15 +63,15 @@ class Slots:
     async def turn(self, size: int) -> Turn | None:
         """Wait for a slot, which is kept until `settle`. None: something else has changed, so look again."""
         turn = Turn(size)
-        waiting = self._waiting
+        waiting = self.waiting
         if self._passes(turn) if 0 < len(waiting) <= LOOK_AHEAD else not waiting and self.free(size):
             self._grant(turn)
             return turn
         waiting.append(turn)
 
         def abort(_: object) -> trio.lowlevel.Abort:
-            was_first = self._waiting[0] is turn
-            self._waiting.remove(turn)
+            was_first = self.waiting[0] is turn
+            self.waiting.remove(turn)
             if was_first:
                 self._new_front()
             self.changed()
@@ -86,7 +82,7 @@ class Slots:
 
     def settle(self, turn: Turn, id: int | None) -> None:
         """The slot of a turn is taken by call `id`, or was not needed (None) and is the next one's."""
-        self._kept -= 1
+        self.kept -= 1
         self._kept_bytes -= turn.size
         if turn.passed == self._front:
             if id is not None:
@@ -100,7 +96,7 @@ class Slots:
         """There may be room, as call `id` may be closed: let go on who can."""
         if id in self._open_past and not self._conn.is_open(id):
             self._forget_past(self._open_past.pop(id))
-        waiting = self._waiting
+        waiting = self.waiting
         while waiting and self.free(waiting[0].size):
             turn = waiting.popleft()
             self._new_front()
@@ -115,14 +111,14 @@ class Slots:
 
     def wake_all(self) -> None:
         """No call can be made any more: all who wait look why."""
-        waiting, self._waiting = self._waiting, deque()
+        waiting, self.waiting = self.waiting, deque()
         self._new_front()
         for turn in waiting:
             trio.lowlevel.reschedule(turn.task)
 
     def _passes(self, turn: Turn) -> bool:
         """Whether a turn may go past the first one, which then still can go when all from before it is over."""
-        limits, first = self._conn.peer_limits, self._waiting[0]
+        limits, first = self._conn.peer_limits, self.waiting[0]
         if (
             not self.free(turn.size)
             or self._past + 2 > limits.calls_in_flight
@@ -136,7 +132,7 @@ class Slots:
 
     def _grant(self, turn: Turn) -> None:
         turn.granted = True
-        self._kept += 1
+        self.kept += 1
         self._kept_bytes += turn.size
 
     def _forget_past(self, size: int) -> None:

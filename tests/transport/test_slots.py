@@ -156,7 +156,7 @@ async def test_a_turn_that_is_not_used_is_the_next_ones() -> None:
             late.deadline = trio.current_time()
             await row.settle()
             assert row.made[16:] == ["next"]
-            assert not session._calling._slots.busy
+            assert not session._calling._slots.kept
             nursery.cancel_scope.cancel()
 
 
