@@ -125,6 +125,9 @@ class IncomingCall:
             if not sent:
                 self.session.references.unsent(body)
         if not sent:
+            await (
+                trio.lowlevel.checkpoint_if_cancelled()
+            )  # with its session a call is cancelled, which says more
             raise CallEnded("the call is over")
 
     # --- the session's side ------------------------------------------------------------------------------------------
