@@ -47,19 +47,19 @@ class Items:
                     f"the item is larger than the {conn.peer_limits.largest_frame} bytes that the other side takes "
                     "in one frame; send it in parts"
                 )
-        while self._goes_on(call):
+        session = self._session
+        while call.sending and session.ending is None:
             if output.full:
                 await output.room()
-            elif not conn.may_send_item(call.id):
-                await self._credit.park()
-            else:
+            elif conn.may_send_item(call.id):
                 conn.item(call.id, body)
                 output.nudge()
                 return True
+            elif conn.is_open(call.id):
+                await self._credit.park()
+            else:
+                break
         return False
-
-    def _goes_on(self, call: Sender) -> bool:
-        return call.sending and self._session.ending is None and self._conn.is_open(call.id)
 
     def changed(self) -> None:
         """Credit came, or a stream is over: who waits looks again."""
