@@ -1,13 +1,31 @@
-"""Call/response between programs over TCP and WebSocket, with nothing hidden.
+"""Calls between programs over TCP and WebSocket, with nothing hidden.
 
 Everything that is public is here: `serve` hosts objects, `connect` calls them.
 """
 
 from __future__ import annotations
 
+from graftwire.gateway.audit.record import Record
+from graftwire.gateway.audit.trail import Trail
 from graftwire.gateway.gateway import Gateway, serve
 from graftwire.gateway.interface import InterfaceError, nonblocking, raises
-from graftwire.gateway.security import Anonymous, SecurityChoiceMissing
+from graftwire.gateway.security.anonymous import Anonymous
+from graftwire.gateway.security.errors import CredentialError, SecurityChoiceMissing, SecurityError
+from graftwire.gateway.security.identity import NOBODY, Identity, current_identity
+from graftwire.gateway.security.plugins import (
+    Attempt,
+    AuditSink,
+    Authenticator,
+    Authoriser,
+    Challenge,
+    Credential,
+    CredentialProvider,
+    Occasion,
+    Permission,
+    Refusal,
+    Request,
+)
+from graftwire.gateway.security.roles import AnyIdentity, allow
 from graftwire.protocol.errors import (
     ApplicationError,
     BadArguments,
@@ -41,23 +59,34 @@ from graftwire.transport.references import Remote
 from graftwire.transport.session import Timing
 from graftwire.transport.url import UrlError
 
-from .client import Client, connect
+from .client import Client, connect, peer
 from .retry import Retry
 
 __all__ = [
+    "NOBODY",
     "Anonymous",
+    "AnyIdentity",
     "ApplicationError",
+    "Attempt",
+    "AuditSink",
+    "Authenticator",
+    "Authoriser",
     "BadArguments",
     "CallCancelled",
     "CallError",
+    "Challenge",
     "Client",
     "ConnectError",
     "ConnectOptions",
+    "Credential",
+    "CredentialError",
+    "CredentialProvider",
     "DeadlineExceeded",
     "Denied",
     "Error",
     "ErrorCode",
     "Gateway",
+    "Identity",
     "InterfaceError",
     "InternalError",
     "Limits",
@@ -65,26 +94,36 @@ __all__ = [
     "LinkError",
     "LinkFacts",
     "ListenOptions",
+    "Occasion",
     "Overloaded",
+    "Permission",
+    "Record",
+    "Refusal",
     "Remote",
+    "Request",
     "Retry",
     "SecurityChoiceMissing",
+    "SecurityError",
     "SessionError",
     "Stream",
     "Timing",
     "TlsError",
     "TlsFacts",
     "TooLarge",
+    "Trail",
     "Unauthenticated",
     "Unavailable",
     "UnknownTarget",
     "UrlError",
     "ValueRefused",
     "VersionMismatch",
+    "allow",
     "by_reference",
     "client_context",
     "connect",
+    "current_identity",
     "nonblocking",
+    "peer",
     "pin",
     "pinned",
     "raises",

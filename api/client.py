@@ -3,127 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import trio
 
+from graftwire.gateway.audit.trail import Trail
 from graftwire.gateway.host import Host
+from graftwire.gateway.security.errors import SecurityChoiceMissing
+from graftwire.gateway.security.guard import SECONDS, Auth, Guard
+from graftwire.gateway.security.plugins import AuditSink, Authoriser, CredentialProvider
+from graftwire.gateway.security.proving import Prover
 from graftwire.protocol import frames
-from graftwire.protocol.connection import Role
 from graftwire.protocol.convert import converter
-from graftwire.protocol.errors import CallError, DeadlineExceeded, ErrorCode, LinkError, Unavailable
+from graftwire.protocol.errors import CallError, DeadlineExceeded, ErrorCode
 from graftwire.protocol.limits import Limits
 from graftwire.transport.background import background_tasks
 from graftwire.transport.calls import PLAIN, CallOptions, Stream, call, open_stream
+from graftwire.transport.context import current_call
 from graftwire.transport.facts import LinkFacts
-from graftwire.transport.link import ConnectOptions, Link
-from graftwire.transport.registry import transport_for
+from graftwire.transport.link import ConnectOptions
 from graftwire.transport.session import Session, Timing
-from graftwire.transport.url import Url, parse
+from graftwire.transport.url import parse
 
+from .connection import Connection, PeerConnection
 from .proxy import make_proxy
 from .retry import Retry
 
 Interface = TypeVar("Interface")
 StreamManager = AbstractAsyncContextManager[Stream]
-
-
-class Connection:
-    """What dials: it holds the session of now and, where `retry` is given, makes the next one when that is gone."""
-
-    def __init__(
-        self,
-        url: Url,
-        options: ConnectOptions,
-        retry: Retry | None,
-        limits: Limits | None,
-        timing: Timing | None,
-        eager: bool,
-        nursery: trio.Nursery,
-        threads: int,
-    ) -> None:
-        self._url = url
-        self._options = options
-        self.retry = retry
-        self._limits = limits
-        self._timing = timing
-        self._eager = eager
-        self._nursery = nursery
-        self._receiver = Host(auth=None, threads=threads)
-        self._dialling = trio.Lock()
-        self._session: Session | None = None
-        self.leaving = False
-
-    @property
-    def session(self) -> Session:
-        """The session of now, usable or not."""
-        assert self._session is not None
-        return self._session
-
-    async def dial(self) -> Session:
-        """Connect once. Raises LinkError, or CallError if what answers refuses or is no Graftwire peer."""
-        session: Session = await self._nursery.start(self._run)
-        self._session = session
-        if not self._eager:
-            try:
-                await session.wait_opened()
-            except BaseException:
-                session.close()
-                raise
-        return session
-
-    async def _run(self, task_status: trio.TaskStatus[Session]) -> None:
-        async with transport_for(self._url.scheme).connect(self._url, self._options) as link:
-            await self._run_session(link, task_status)
-
-    async def _run_session(self, link: Link, task_status: trio.TaskStatus[Session]) -> None:
-        session = Session(
-            link, Role.INITIATOR, limits=self._limits, receiver=self._receiver, timing=self._timing
-        )
-        task_status.started(session)
-        await session.run()
-
-    async def usable(self) -> Session:
-        """A session that takes calls, dialled anew where that was asked for.
-
-        Raises Unavailable (nothing ran) if there is none and no `retry`, or if all attempts failed.
-        """
-        session = self._session
-        if session is not None and session.usable:
-            return session
-        if self.retry is None or self.leaving:
-            raise self._gone()
-        async with self._dialling:
-            if self._session is not None and self._session.usable:
-                return self._session
-            attempt = 0
-            while True:
-                try:
-                    return await self.dial()
-                except (LinkError, Unavailable) as error:
-                    attempt += 1
-                    if attempt > self.retry.attempts:
-                        raise Unavailable(
-                            f"no session with {self._url} came about in {attempt} attempts; the last one: {error}",
-                            ran=False,
-                        ) from error
-                    await trio.sleep(self.retry.pause(attempt))
-
-    async def leave(self) -> None:
-        """End the session of now, and make no other."""
-        self.leaving = True
-        if self._session is not None:
-            self._session.close()
-            await self._session.wait_ended()
-
-    def _gone(self) -> Unavailable:
-        ending = self._session.ending if self._session is not None else None
-        if ending is None:
-            return Unavailable("the other side is leaving and takes no new calls", ran=False)
-        return Unavailable(f"the session has ended: {ending}", ran=False)
 
 
 class Client:
@@ -135,16 +45,18 @@ class Client:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Connection | PeerConnection,
         options: CallOptions = PLAIN,
         *,
         deadline: float | None = None,
         idempotent: bool = False,
+        prover: Prover | None = None,
     ) -> None:
         self._connection = connection
         self._options = options
         self._deadline = deadline
         self._idempotent = idempotent
+        self._prover = prover
 
     @property
     def call_options(self) -> CallOptions:
@@ -164,13 +76,15 @@ class Client:
         returns: Any = None,
         raises: Iterable[type[Exception]] | None = None,
         trace: tuple[bytes, bytes, int] | None = None,
+        credential: CredentialProvider | None = None,
     ) -> Client:
         """The same client with other options for its calls; what is None stays as it is.
 
         `deadline`: seconds for each call, after which it raises DeadlineExceeded; `idempotent`: a call may be sent
         again even if it may have run (only where `connect` was given `retry`); `returns`: the type to make of a
         result, or of a stream's items; `raises`: declared exceptions, raised as their own types; `trace`: the trace
-        (W3C trace context) that the calls belong to.
+        (W3C trace context) that the calls belong to; `credential`: gives each call a proof of its own, which takes the
+        place of the session's identity for that call (clause AUTH-9).
         """
         options = self._options
         if returns is not None:
@@ -184,6 +98,7 @@ class Client:
             options,
             deadline=self._deadline if deadline is None else deadline,
             idempotent=self._idempotent if idempotent is None else idempotent,
+            prover=self._prover if credential is None else self._connection.prover_with(credential),
         )
 
     async def call(self, target: str, /, *args: object, **kwargs: object) -> Any:
@@ -214,6 +129,8 @@ class Client:
             session = connection.session
             if not session.usable:
                 session = await connection.usable()
+            if self._prover is not None:
+                options = await self._proved(self._prover, session, target, options)
             try:
                 return await call(session, target, args, kwargs, options)
             except CallError as error:
@@ -222,6 +139,12 @@ class Client:
                 if retry is None or attempt > retry.attempts or not self._may_repeat(error):
                     raise
                 await trio.sleep(retry.pause(attempt))
+
+    @staticmethod
+    async def _proved(prover: Prover, session: Session, target: str, options: CallOptions) -> CallOptions:
+        """The options of a call with a proof of its own. Raises CredentialError."""
+        proof = await prover.credential(session, target)
+        return replace(options, credential=None if proof is None else (proof.scheme, proof.proof))
 
     def _may_repeat(self, error: CallError) -> bool:
         if error.code not in (ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED):
@@ -253,9 +176,11 @@ class Client:
         kwargs: dict[str, object],
     ) -> AsyncGenerator[Stream]:
         """A call with streams, its options spelled out. For typed clients."""
-        session = await self._connection.usable()
         deadline = math.inf if self._deadline is None else trio.current_time() + self._deadline
         with trio.CancelScope(deadline=deadline) as scope:
+            session = await self._connection.usable()  # it may have to dial, and that takes time, too
+            if self._prover is not None:
+                options = await self._proved(self._prover, session, target, options)
             async with open_stream(session, shape, target, args, kwargs, options) as stream:
                 yield stream
         if scope.cancelled_caught:
@@ -275,10 +200,29 @@ class Client:
         return await session.ping()
 
 
+def peer() -> Client:
+    """A client of whoever made the call that is being served, over the session that it came in by.
+
+    It calls what the other side hosts (`connect(services=…)`), under the identity that this side has proved to it.
+    Raises RuntimeError outside of a call.
+    """
+    serving = current_call.get()
+    if serving is None:
+        raise RuntimeError("there is no peer outside of a call")
+    return Client(PeerConnection(serving.session))
+
+
 @asynccontextmanager
 async def connect(
     url: str,
     *,
+    credential: CredentialProvider | None = None,
+    services: Mapping[str, object] | None = None,
+    auth: Auth | Sequence[Auth] | None = None,
+    allow: Authoriser | Sequence[Authoriser] | None = None,
+    audit: Trail | AuditSink | Sequence[AuditSink] | None = None,
+    plugin_seconds: float = SECONDS,
+    plain_proofs: bool = False,
     options: ConnectOptions | None = None,
     retry: Retry | None = None,
     limits: Limits | None = None,
@@ -288,23 +232,37 @@ async def connect(
 ) -> AsyncGenerator[Client]:
     """Connect to a gateway for as long as the block runs.
 
-    `options` (TLS, pins, …) are for the transport; `retry` connects again when the session is lost; `limits` is what
-    this side takes; `threads` bounds plain `def` callbacks that run at once. With `eager`, the block starts without a
-    round trip, and a peer that refuses is noticed at the first call.
+    `credential` proves to the gateway who this side is, for all of the session. `options` (TLS, pins, …) are for the
+    transport; `retry` connects again when the session is lost; `limits` is what this side takes; `threads` bounds plain
+    `def` callbacks that run at once. With `eager`, the block starts without a round trip, and a peer that refuses is
+    noticed at the first call.
 
-    Raises UrlError, ConnectError or TlsError if no link comes about, and CallError if what answers refuses.
+    The gateway can call back what it is given a reference to. It can also call `services` by name, where `auth` (and
+    `allow`) let it, as in `serve`; `audit`, `plugin_seconds` and `plain_proofs` are those of `serve`, too.
+
+    Raises UrlError, ConnectError or TlsError if no link comes about, CredentialError if there is no proof to give, and
+    CallError if what answers refuses; SecurityChoiceMissing, SecurityError and InterfaceError as `serve` does.
     """
     parsed = parse(url)
+    if services and auth is None:
+        raise SecurityChoiceMissing(
+            "nobody has said who may call the services of this client: add auth=…, as for a gateway"
+        )
+    guard = Guard(auth, allow, audit, seconds=plugin_seconds, plain_proofs=plain_proofs)
+    host = Host(services, guard=guard, threads=threads)
     async with background_tasks() as nursery:
         connection = Connection(
             parsed,
-            options if options is not None else ConnectOptions(),
-            retry,
-            limits,
-            timing,
-            eager,
             nursery,
-            threads,
+            options=options,
+            retry=retry,
+            limits=limits,
+            timing=timing,
+            eager=eager,
+            host=host,
+            credential=credential,
+            plain_proofs=plain_proofs,
+            plugin_seconds=plugin_seconds,
         )
         await connection.dial()
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
@@ -19,8 +19,12 @@ from graftwire.transport.registry import transport_for
 from graftwire.transport.session import Session, Timing
 from graftwire.transport.url import parse
 
+from .audit.trail import Trail
 from .host import THREADS, Host
-from .security import Anonymous, SecurityChoiceMissing
+from .security.errors import SecurityChoiceMissing
+from .security.guard import SECONDS, Auth, Guard
+from .security.plugins import AuditSink, Authoriser, CredentialProvider
+from .security.proving import Prover
 
 _log: Final = logging.getLogger("graftwire.gateway")
 
@@ -34,8 +38,11 @@ class Gateway:
     are open now.
     """
 
-    def __init__(self, host: Host, limits: Limits | None, timing: Timing | None) -> None:
+    def __init__(
+        self, host: Host, limits: Limits | None, timing: Timing | None, prover: Prover | None = None
+    ) -> None:
         self._host = host
+        self._prover = prover
         self._limits = limits
         self._timing = timing
         self._listeners: list[Listener] = []
@@ -86,23 +93,37 @@ class Gateway:
             listener.stop()
 
     async def _handle(self, link: Link) -> None:
-        session = Session(link, Role.ACCEPTOR, limits=self._limits, receiver=self._host, timing=self._timing)
         if self._draining:
-            session.refuse()
-            await session.run()
+            late = Session(link, Role.ACCEPTOR, limits=self._limits, timing=self._timing)
+            late.refuse()
+            await late.run()
             return
+        receiver = self._host.receiver()
+        session = Session(link, Role.ACCEPTOR, limits=self._limits, receiver=receiver, timing=self._timing)
         self.sessions.add(session)
         try:
-            await session.run()
+            if self._prover is None:
+                await session.run()
+            else:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._prover.keep, session)
+                    await session.run()
+                    nursery.cancel_scope.cancel()
         finally:
             self.sessions.discard(session)
+            await receiver.ended(session)
 
 
 @asynccontextmanager
 async def serve(
     services: Mapping[str, object],
     *urls: str,
-    auth: Anonymous | None = None,
+    auth: Auth | Sequence[Auth] | None = None,
+    allow: Authoriser | Sequence[Authoriser] | None = None,
+    audit: Trail | AuditSink | Sequence[AuditSink] | None = None,
+    credential: CredentialProvider | None = None,
+    plugin_seconds: float = SECONDS,
+    plain_proofs: bool = False,
     options: ListenOptions | None = None,
     limits: Limits | None = None,
     timing: Timing | None = None,
@@ -112,18 +133,31 @@ async def serve(
     """Host `services` behind `urls` for as long as the block runs.
 
     `services` maps names to objects whose public methods become callable as `Name.method`; `urls` are addresses to
-    listen on (port 0: a free one). `auth` says who may call and has to be spelled out. `options` (TLS, origins, …)
-    holds for all listeners; `limits` is what each session takes; `threads` bounds plain `def` handlers that run at
-    once. When the block ends, running calls get `drain` seconds; when it is cancelled, the callers are told.
+    listen on (port 0: a free one). `options` (TLS, origins, …) holds for all listeners; `limits` is what each session
+    takes; `threads` bounds plain `def` handlers that run at once. When the block ends, running calls get `drain`
+    seconds; when it is cancelled, the callers are told.
 
-    Raises SecurityChoiceMissing without `auth`, InterfaceError for what can't be hosted, LinkError or UrlError for an
-    address that can't be listened on; nothing is left half started.
+    `auth` says who may call and has to be spelled out: `Anonymous()`, authenticators, or both in a list. `allow` says
+    what they may call: one authoriser, or several that all have to allow a call; it may be left out with `Anonymous()`
+    alone, and then everything may be called. `audit` is where the record of each decision goes. `plugin_seconds` is
+    what each plugin gets for an answer. `credential` proves to callers who this gateway is, for the calls that it makes
+    to them. `plain_proofs`: proofs may cross links that do not protect them (tcp, ws), in both directions.
+
+    Raises SecurityChoiceMissing without `auth` (or `allow`, where it is needed), SecurityError for plugins that do not
+    go together, InterfaceError for what can't be hosted, LinkError or UrlError for an address that can't be listened
+    on; nothing is left half started.
     """
     if auth is None:
         raise SecurityChoiceMissing
     if not urls:
         raise Error("a gateway needs at least one address to listen on, as in tcp://127.0.0.1:0")
-    gateway = Gateway(Host(services, auth=auth, threads=threads), limits, timing)
+    guard = Guard(auth, allow, audit, seconds=plugin_seconds, plain_proofs=plain_proofs)
+    host = Host(services, guard=guard, threads=threads)
+    await guard.start()
+    prover = None
+    if credential is not None:
+        prover = Prover(credential, urls[0], plain=plain_proofs, seconds=plugin_seconds)
+    gateway = Gateway(host, limits, timing, prover)
     options = options if options is not None else ListenOptions()
     try:
         for url in urls:

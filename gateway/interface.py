@@ -7,6 +7,7 @@ used to look up an attribute.
 from __future__ import annotations
 
 import collections.abc
+import functools
 import inspect
 import typing
 from collections.abc import Callable
@@ -30,6 +31,13 @@ _STREAMS: Final = frozenset(
     }
 )
 _ASYNC_STREAMS: Final = frozenset({collections.abc.AsyncIterator, collections.abc.AsyncIterable})
+# Of what is written in C and does not say what it takes: it finds out itself.
+_ANYTHING: Final = inspect.Signature(
+    [
+        inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL),
+        inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD),
+    ]
+)
 
 
 class InterfaceError(Error):
@@ -91,21 +99,27 @@ class Method:
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name = name
         self.function = function
-        self.raises: dict[str, type[Exception]] = getattr(function, _RAISES, {})
-        signature = inspect.signature(function)
-        hints = _hints(name, function)
+        behind = _behind(function)
+        self.raises: dict[str, type[Exception]] = getattr(behind, _RAISES, {})
+        hints = _hints(name, behind)
         self._parameters: list[tuple[inspect.Parameter, Callable[[object], Any] | None]] = []
         self._var_positional: Callable[[object], Any] | None = None
         self._var_named: Callable[[object], Any] | None = None
         self.stream_parameter: str | None = None
         self.item: Callable[[object], Any] | None = None
-        for parameter in signature.parameters.values():
+        for parameter in _signature(function).parameters.values():
             hint = hints.get(parameter.name, Any)
-            if typing.get_origin(hint) in _ASYNC_STREAMS:
+            if _outermost(hint) in _ASYNC_STREAMS:
                 if self.stream_parameter is not None:
                     raise InterfaceError(f"{name} takes two streams; a call carries one")
+                items = typing.get_args(hint)
+                if not items:
+                    raise InterfaceError(
+                        f"{parameter.name} of {name} is a stream that does not say of what: write "
+                        "AsyncIterator[int], or AsyncIterator[Any] for items of any type"
+                    )
                 self.stream_parameter = parameter.name
-                self.item = _converter(name, parameter.name, typing.get_args(hint)[0])
+                self.item = _converter(name, parameter.name, items[0])
                 continue
             self._parameters.append((parameter, _converter(name, parameter.name, hint)))
         self._simple = all(p.kind is p.POSITIONAL_OR_KEYWORD for p, _ in self._parameters) and (
@@ -115,8 +129,8 @@ class Method:
         self._required = sum(p.default is p.empty for p, _ in self._parameters)
         self._names = {p.name for p, _ in self._parameters}
         self.returns = hints.get("return", Any)
-        gives_stream = typing.get_origin(self.returns) in _STREAMS or (
-            inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function)
+        gives_stream = _outermost(self.returns) in _STREAMS or (
+            inspect.isasyncgenfunction(behind) or inspect.isgeneratorfunction(behind)
         )
         result_type = self.returns
         if gives_stream:
@@ -126,9 +140,9 @@ class Method:
         self.shape = (frames.SERVER_STREAM if gives_stream else 0) | (
             frames.CLIENT_STREAM if self.stream_parameter is not None else 0
         )
-        if getattr(function, _NONBLOCKING, False) and self.shape == frames.UNARY:
+        if getattr(behind, _NONBLOCKING, False) and self.shape == frames.UNARY:
             self.how = "inline"
-        elif inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        elif inspect.iscoroutinefunction(behind) or inspect.isasyncgenfunction(behind):
             self.how = "task"
         else:
             self.how = "thread"
@@ -191,11 +205,40 @@ class Method:
         return value if convert is None else self._convert(convert, value, path)
 
 
-def _hints(name: str, function: Callable[..., object]) -> dict[str, Any]:
+def _behind(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What runs when `function` is called, and has its annotations and marks.
+
+    Another one only where `function` is none itself: a partial, or an object with `__call__`.
+    """
+    while isinstance(function, functools.partial):
+        function = typing.cast("Callable[..., Any]", function.func)
+    if isinstance(function, type):  # of a partial: nobody can hand out a class
+        return function.__init__
+    if inspect.isroutine(function) or hasattr(function, "__wrapped__"):
+        return function
+    return function.__call__
+
+
+def _signature(function: Callable[..., object]) -> inspect.Signature:
     try:
-        return typing.get_type_hints(inspect.unwrap(function), include_extras=True)
+        return inspect.signature(function)
+    except ValueError:
+        return _ANYTHING
+
+
+def _hints(name: str, function: Callable[..., object]) -> dict[str, Any]:
+    written = inspect.unwrap(function)
+    if not hasattr(written, "__annotations__"):
+        return {}  # written in C
+    try:
+        return typing.get_type_hints(written, include_extras=True)
     except (NameError, TypeError, AttributeError) as error:
         raise InterfaceError(f"an annotation of {name} can't be resolved: {error}") from error
+
+
+def _outermost(hint: Any) -> Any:
+    """The class of an annotation, without what stands in its brackets; None for one that is no class."""
+    return typing.get_origin(hint) or (hint if isinstance(hint, type) else None)
 
 
 def _converter(name: str, parameter: str, hint: Any) -> Callable[[object], Any] | None:

@@ -74,6 +74,7 @@ class Connection(Reading, Sending):
         if self.state is not State.OPENING:
             raise ProtocolViolation("HELLO-1", "a second HELLO came")
         version = max(set(frame.versions) & set(self._versions))
+        self._peer_hello = frame
         self.peer_limits = limits = frame.limits
         self.state = State.OPEN
         self._balance += limits.session_credit - LEAST.session_credit

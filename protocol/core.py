@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from .calls import OpenCall
 from .credit import Allowance
-from .errors import ErrorCode, ProtocolViolation
+from .errors import ErrorCode, LocalProtocolError, ProtocolViolation
 from .exchange import OwnExchange, PeerExchange
 from .frametypes import Credit, Goaway, Hello
 from .framewriting import encode
@@ -56,6 +56,7 @@ class Core:
         "_out_bytes",
         "_outbox",
         "_peer_goaway",
+        "_peer_hello",
         "_peer_ping",
         "_ping",
         "_ping_out",
@@ -89,6 +90,7 @@ class Core:
         self.state = State.OPENING
         self._versions = versions
         self._offered = 1  # versions in the initiator's HELLO
+        self._peer_hello: Hello | None = None
         self._tracestate = tracestate
         # reading
         self._kept = bytearray()  # the start of a frame that is not whole yet
@@ -146,6 +148,22 @@ class Core:
         hold_from = self._theirs.hold_from
         last = max((self._next_in if hold_from is None else hold_from) - 2, 0)
         return last if self._sent_goaway is None else min(last, self._sent_goaway)
+
+    @property
+    def hellos(self) -> tuple[bytes, bytes]:
+        """Both HELLO frames, the initiator's first, without their length prefixes: what a proof can be bound to.
+
+        Raises LocalProtocolError before the other side's HELLO was read.
+        """
+        theirs = self._peer_hello
+        if theirs is None:
+            raise LocalProtocolError("HELLO-7", "the other side's HELLO was not read yet")
+        initiator = self.role is Role.INITIATOR
+        own = Hello(
+            self._versions if initiator else (max(set(theirs.versions) & set(self._versions)),), self.limits
+        )
+        first, second = (own, theirs) if initiator else (theirs, own)
+        return encode(first)[4:], encode(second)[4:]
 
     @property
     def peer_is_leaving(self) -> bool:

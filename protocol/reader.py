@@ -147,16 +147,23 @@ def _items(data: bytes, pos: int, count: int, depth: int, run: _Run, within: int
                 append(_short_float(data, pos, head))
                 pos += 2
     except ValueRefused as refused:
-        if within == _NOTHING:
-            raise
-        raise refused.at(f"[{len(out)}]" if within == _ARRAY else "[...]") from None
+        raise _located(refused, len(out), within) from None
     except UnicodeDecodeError:
         if end > len(data):
-            raise ValueRefused("VAL-1", _TRUNCATED) from None
-        raise ValueRefused("VAL-6", "text that is not UTF-8") from None
+            refused = ValueRefused("VAL-1", _TRUNCATED)
+        else:
+            refused = ValueRefused("VAL-6", "text that is not UTF-8")
+        raise _located(refused, len(out), within) from None
     except struct.error:
-        raise ValueRefused("VAL-1", _TRUNCATED) from None
+        raise _located(ValueRefused("VAL-1", _TRUNCATED), len(out), within) from None
     return out, pos
+
+
+def _located(refused: ValueRefused, index: int, within: int) -> ValueRefused:
+    """The same refusal with the place of item `index` before its path."""
+    if within == _NOTHING:
+        return refused
+    return refused.at(f"[{index}]" if within == _ARRAY else "[...]")
 
 
 def argument(data: bytes, pos: int, info: int) -> tuple[int, int]:

@@ -5,7 +5,6 @@ kills it, or until the session ends:
 
     in Exports     get                    release               kill
     given          the object             gone                  gone
-    withdrawn      UnknownTarget          gone                  gone
     gone, or       ProtocolViolation      ProtocolViolation     nothing
     never given    (REF-3)                (REF-2)
 """
@@ -13,12 +12,11 @@ kills it, or until the session ends:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 import msgspec
 
 from .core import Role
-from .errors import Denied, LocalProtocolError, ProtocolViolation, UnknownTarget
+from .errors import LocalProtocolError, ProtocolViolation
 from .limits import LARGEST_INTEGER
 
 
@@ -27,9 +25,6 @@ class _Given(msgspec.Struct):
 
     value: object
     owner: object
-
-
-_WITHDRAWN: Final = object()
 
 
 class Exports:
@@ -43,7 +38,7 @@ class Exports:
         return len(self._given)
 
     def allocate(self, value: object, identity: object = None) -> int:
-        """A fresh id for `value`, the next in order. Only who calls as `identity` may use it (clause REF-6).
+        """A fresh id for `value`, the next in order; `identity` is whom it is given to (clause REF-6).
 
         Raises LocalProtocolError once a session has no ids left.
         """
@@ -54,31 +49,20 @@ class Exports:
         self._given[id] = _Given(value, identity)
         return id
 
-    def get(self, id: int, identity: object = None) -> object:
-        """What the other side calls by `id`, as `identity`.
+    def get(self, id: int) -> tuple[object, object]:
+        """What the other side calls by `id`, and the identity that it was given to: no other one may (REF-6).
 
-        Raises ProtocolViolation (REF-3) for what it does not hold, UnknownTarget for what was withdrawn, Denied for
-        what was given to another identity.
+        Raises ProtocolViolation (REF-3) for what it does not hold.
         """
         given = self._given.get(id)
         if given is None:
             raise ProtocolViolation("REF-3", "a reference was called that the other side does not hold")
-        if given.owner != identity:
-            raise Denied
-        if given.value is _WITHDRAWN:
-            raise UnknownTarget
-        return given.value
+        return given.value, given.owner
 
     def release(self, id: int) -> None:
         """RELEASE came. Raises ProtocolViolation (REF-2) for what the other side does not hold."""
         if self._given.pop(id, None) is None:
             raise ProtocolViolation("REF-2", "a reference was released that the other side does not hold")
-
-    def withdraw(self, value: object) -> None:
-        """Take an object back, under all its ids: calls on them get *unknown target* until they are released."""
-        for given in self._given.values():
-            if given.value is value:
-                given.value = _WITHDRAWN
 
     def kill(self, ids: Iterable[int]) -> None:
         """Clause REF-4: the call that carried these ids failed; those that were not released before are gone."""

@@ -10,7 +10,6 @@ import inspect
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,6 +75,7 @@ def blocks() -> list[Block]:
 
 BLOCKS = blocks()
 TRANSPORT = "docs/how-to/write-a-transport.md"  # its program needs an installed package, see below
+CARRIER, CARRIED = (block for block in BLOCKS if block.name.startswith(TRANSPORT))
 PROGRAMS = [block for block in BLOCKS if "trio.run(" in block.text and not block.name.startswith(TRANSPORT)]
 
 
@@ -111,24 +111,44 @@ def test_python_uses_only_what_there_is(block: Block) -> None:
     assert used - set(graftwire.__all__) == set()
 
 
-def test_the_transport_of_its_page_works(tmp_path: Path) -> None:
-    """The module and the entry point that the page shows, as a package that is installed, and the program over it."""
-    module, program = (block for block in BLOCKS if block.name.startswith(TRANSPORT))
+@pytest.fixture(scope="session")
+def carrier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder into which pip installed a distribution made of the module and the entry point that the page shows."""
+    source, target = tmp_path_factory.mktemp("carrier"), tmp_path_factory.mktemp("installed")
     (table,) = (text for language, text in FENCED.findall(read(TRANSPORT)) if language == "toml")
-    points = tomllib.loads(table)["project"]["entry-points"]
-    (tmp_path / "carrier.py").write_text(module.text, encoding="utf-8")
-    info = tmp_path / "carrier-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\n", encoding="utf-8")
-    lines = [
-        f"[{group}]\n{name} = {value}\n" for group, named in points.items() for name, value in named.items()
-    ]
-    (info / "entry_points.txt").write_text("".join(lines), encoding="utf-8")
-    (tmp_path / "program.py").write_text(
-        program.text, encoding="utf-8"
-    )  # its folder is where Python looks first
+    (source / "carrier.py").write_text(CARRIER.text, encoding="utf-8")
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n\n'
+        f'[project]\nname = "graftwire-carrier"\nversion = "1.0"\n\n{table}',
+        encoding="utf-8",
+    )
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index")
     done = subprocess.run(
-        [sys.executable, "-W", "error", tmp_path / "program.py"],
+        [*pip, "--no-deps", "--no-build-isolation", "--target", target, source],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in target.glob("*.dist-info")} == {"graftwire_carrier-1.0.dist-info"}
+    return target
+
+
+def over_carrier(carrier: Path, *arguments: object) -> list[str]:
+    """The command that runs Python with the installed distribution, and warnings as errors."""
+    start = f"import runpy, sys; sys.path.insert(0, {str(carrier)!r}); sys.argv = sys.argv[1:]; "
+    run = "runpy.run_path(sys.argv[0], run_name='__main__')"
+    if arguments[0] == "-m":
+        run, arguments = "from graftwire.cli import main; sys.exit(main(sys.argv[1:]))", arguments[1:]
+    return [sys.executable, "-W", "error", "-c", start + run, *map(str, arguments)]
+
+
+def test_the_transport_of_its_page_works(carrier: Path, tmp_path: Path) -> None:
+    """Listener, links and sessions over the scheme, in one program."""
+    (tmp_path / "program.py").write_text(CARRIED.text, encoding="utf-8")
+    done = subprocess.run(
+        over_carrier(carrier, tmp_path / "program.py"),
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -136,13 +156,67 @@ def test_the_transport_of_its_page_works(tmp_path: Path) -> None:
         check=False,
     )
     assert done.stderr == ""
-    assert done.stdout == program.output
+    assert done.stdout == CARRIED.output
+
+
+def test_the_transport_of_its_page_works_between_programs(carrier: Path, tmp_path: Path) -> None:
+    """The command line, too, hosts and calls over the scheme, without a word about it."""
+    (tmp_path / "stock.py").write_text(
+        "class Stock:\n    async def pieces(self, part: str) -> int:\n        return len(part)\n",
+        encoding="utf-8",
+    )
+    serve = over_carrier(
+        carrier,
+        "-m",
+        "graftwire",
+        "serve",
+        "stock:Stock",
+        "--auth",
+        "anonymous",
+        "--listen",
+        "carrier://127.0.0.1:0",
+    )
+    with subprocess.Popen(
+        serve, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as serving:
+        try:
+            assert serving.stdout is not None
+            word, url = serving.stdout.readline().split()
+            assert word == "listening"
+            done = subprocess.run(
+                over_carrier(carrier, "-m", "graftwire", "call", url, "Stock.pieces", '"bolt"'),
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                timeout=60,
+                check=False,
+            )
+            assert (done.returncode, done.stdout, done.stderr) == (0, "4\n", "")
+            serving.terminate()
+            assert serving.wait(30) == 0
+        finally:
+            serving.kill()
 
 
 def test_there_are_programs() -> None:
     """Guards the search for them: every section that shows how to do things has some."""
     folders = {Path(block.name).parts[1] for block in PROGRAMS if block.name.startswith("docs")}
     assert folders >= {"start", "how-to", "topics"}
+
+
+PLUGINS = [each for each in PROGRAMS if re.match(r"docs/how-to/write-an?-(?!transport)", each.name)]
+
+
+@pytest.mark.parametrize("block", PLUGINS, ids=[block.name for block in PLUGINS])
+def test_the_example_of_a_plugin_is_short(block: Block) -> None:
+    """What a plugin takes fits on a screen."""
+    assert len([line for line in block.text.splitlines() if line]) <= 30
+
+
+def test_each_kind_of_plugin_has_its_page() -> None:
+    pages = {block.name.partition(".md")[0].rpartition("/")[2] for block in PLUGINS}
+    kinds = ("credential-provider", "authenticator", "authoriser", "audit-sink")
+    assert pages == {f"write-a{'n' if kind[0] == 'a' else ''}-{kind}" for kind in kinds}
 
 
 # --- links ----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import stat
 from typing import Final, cast
 
 import trio
@@ -112,8 +113,17 @@ def _unix_reason(error: OSError, path: str) -> str:
         return f"there is no socket {path}; check the path, and whether the server is running"
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"this user may not use the socket {path}; run as the user that owns it"
+    if error.errno == errno.ENOTSOCK or (error.errno == errno.ECONNREFUSED and not _is_socket(path)):
+        return f"{path} is not a socket; check the path"  # some systems refuse it like a socket of nobody
     if error.errno == errno.ECONNREFUSED:
         return f"nobody listens at {path}; start the server"
-    if error.errno in (errno.ENOTSOCK, errno.EPROTOTYPE):
+    if error.errno == errno.EPROTOTYPE:
         return f"{path} is not a stream socket; check the path"
     return f"can't use the socket {path}: {os.strerror(error.errno)}"
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return True  # it has gone meanwhile: it was one

@@ -34,6 +34,7 @@ class IncomingCall:
         "body",
         "credential",
         "deadline",
+        "given_to",
         "id",
         "kept",
         "received",
@@ -42,7 +43,9 @@ class IncomingCall:
         "sending",
         "session",
         "shape",
+        "standing",
         "stop",
+        "streaming",
         "target",
         "trace",
     )
@@ -54,10 +57,12 @@ class IncomingCall:
         self.target = frame.target
         self.credential = frame.credential
         self.body = frame.body
+        self.standing: object = None  # what the receiver knows of who calls; not looked at here
         self.scope: trio.CancelScope | None = None
         self.sending = True  # whether items can still be sent: until the handler has ended
         self.stop: ErrorCode | None = None  # why the handler was told to stop, once it was
         self.referent: object = None  # what a reference stood for when the call came
+        self.given_to: object = None  # and to whom it was given
         self.received: list[int] | None = None  # references that came in arguments and items
         self.kept: set[int] | None = None  # those of them that outlive the call
         self.trace: tuple[bytes, bytes, int] | None = None
@@ -67,7 +72,8 @@ class IncomingCall:
             self.trace = context.trace
             if context.remaining is not None:
                 self.deadline = trio.current_time() + context.remaining / 1000
-        if frame.shape >= frames.CLIENT_STREAM:
+        self.streaming = frame.shape >= frames.CLIENT_STREAM  # neither END nor CANCEL of the caller came yet
+        if self.streaming:
             self._items: deque[bytes] | None = deque()
             self._ended = False
         else:
@@ -141,6 +147,7 @@ class IncomingCall:
     def feed_end(self) -> None:
         """The caller's stream has ended."""
         self._ended = True
+        self.streaming = False
         self._wake()
 
     def discard(self) -> list[bytes]:
@@ -159,6 +166,10 @@ class IncomingCall:
 
 class Receiver(Protocol):
     """Who answers the other side's calls: a gateway, or what serves callbacks. Chosen by who makes the session."""
+
+    def arrived(self, call: IncomingCall) -> None:
+        """A call came: what is known of the other side at this moment holds for it, whatever comes later (AUTH-7)."""
+        ...
 
     def answer(self, call: IncomingCall) -> bytes | None:
         """The encoded result, where the call can be answered without waiting; None: use `handle`, in a task."""

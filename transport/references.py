@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from graftwire.protocol import values
 from graftwire.protocol.connection import Role
-from graftwire.protocol.errors import ApplicationError
+from graftwire.protocol.errors import ApplicationError, UnknownTarget
 from graftwire.protocol.failures import error_from_wire
 from graftwire.protocol.references import Exports, Imports
 
@@ -29,10 +29,18 @@ _TAG: Final = b"\xd9\xa4\x07"  # the head of the tag that marks a reference in a
 class ByReference:
     """Marks an object that is not to be copied: the other side gets a handle and calls its public methods."""
 
-    __slots__ = ("target",)
+    __slots__ = ("target", "withdrawn")
 
     def __init__(self, target: object) -> None:
         self.target = target
+        self.withdrawn = False
+
+    def withdraw(self) -> None:
+        """Take the object back: calls on handles that were made of this mark get UnknownTarget from now on.
+
+        Calls that have come before go on. More than once is no error.
+        """
+        self.withdrawn = True
 
 
 class Remote(values.Reference):
@@ -94,11 +102,14 @@ class References:
         self._exports = Exports(role)
         self._imports = Imports(role)
         self._given: list[int] | None = None
+        self.peer: object = None  # who the other side is, as far as the receiver has found out
 
     # --- given by this side ------------------------------------------------------------------------------------------
 
-    def give(self, value: object) -> int:
+    def give(self, value: object, owner: object = None) -> int:
         """The id under which `value` travels in the body that is being encoded. For `values.encode`.
+
+        It works for `owner` alone (clause REF-6); None: for who the other side is now.
 
         Raises TypeError for what is neither a callable nor marked with ByReference: it can't be copied, and nobody
         said that it may be called from afar.
@@ -107,7 +118,7 @@ class References:
             raise TypeError("a reference of the other side can't be passed on")
         if not (isinstance(value, ByReference) or callable(value)) or isinstance(value, type):
             raise TypeError("neither a value, nor a callable, nor marked with by_reference()")
-        id = self._exports.allocate(value)
+        id = self._exports.allocate(value, self.peer if owner is None else owner)
         if self._given is None:
             self._given = []
         self._given.append(id)
@@ -136,12 +147,15 @@ class References:
         """RELEASE came. Raises ProtocolViolation for an id that is not given now (REF-2)."""
         self._exports.release(id)
 
-    def resolve(self, id: int) -> object:
-        """The object behind a reference that the other side calls; ByReference and callables as they were given.
+    def resolve(self, id: int) -> tuple[object, object]:
+        """The object behind a reference that the other side calls, as it was given, and to whom.
 
         Raises ProtocolViolation (REF-3), UnknownTarget if it was withdrawn.
         """
-        return self._exports.get(id)
+        value, owner = self._exports.get(id)
+        if isinstance(value, ByReference) and value.withdrawn:
+            raise UnknownTarget
+        return value, owner
 
     # --- given to this side ------------------------------------------------------------------------------------------
 

@@ -46,19 +46,23 @@ class Serving:
         self._receiver = receiver
         self._calls: dict[int, IncomingCall] = {}
         self._parked: list[_Parked] = []
+        self._failed: set[int] = set()  # calls answered with ERROR whose caller has not ended its stream
         self._quiet = trio.lowlevel.ParkingLot()
         self.nursery: trio.Nursery | None = None
+        self.last_begun = 0  # the highest call for which user code may have run
 
     # --- what comes in -----------------------------------------------------------------------------------------------
 
     def begin(self, frame: frames.Call) -> None:
         """A CALL came: answer it at once, or give it to a worker."""
+        if self._session.ending is not None:
+            return  # one before it, in the same read, broke the protocol, and GOAWAY says that this one won't run
         call = IncomingCall(self._session, frame)
         self._calls[frame.id] = call
         if type(frame.target) is tuple:
             # now, in order: a RELEASE or ERROR that comes after this call does not touch it
             try:
-                call.referent = self._session.references.resolve(frame.target[0])
+                call.referent, call.given_to = self._session.references.resolve(frame.target[0])
             except ProtocolViolation as violation:
                 self._session.violated(violation, before=frame.id)
                 return
@@ -69,13 +73,16 @@ class Serving:
         if receiver is None:
             self._finish_error(call, ErrorCode.UNKNOWN_TARGET, None)
             return
+        receiver.arrived(call)
         if not self._output.full:
             try:
                 body = receiver.answer(call)
             except Exception as error:  # noqa: BLE001 - `failure` decides what the caller is told of it
+                self.last_begun = call.id
                 self._fail(call, error)
                 return
             if body is not None:
+                self.last_begun = call.id
                 self._finish(call, body)
                 return
         if call.deadline != math.inf:
@@ -90,23 +97,29 @@ class Serving:
             self.nursery.start_soon(self._work, call)
 
     def feed(self, frame: frames.Item) -> bool:
-        """An item of a caller's stream came. Returns whether its call is being served."""
+        """An item of a caller's stream came. Returns False where it is to be thrown away with what it holds."""
         call = self._calls.get(frame.id)
         if call is None:
-            return False
+            if frame.id not in self._failed:
+                return False
+            self._session.consumed(frame.id, len(frame.body))  # the ERROR has ended its references (REF-4)
+            return True
         call.feed(frame.body)
         return True
 
     def feed_end(self, id: int) -> None:
         """A caller's stream has ended."""
+        self._failed.discard(id)
         call = self._calls.get(id)
         if call is not None:
             call.feed_end()
 
     def cancel(self, id: int, why: ErrorCode) -> None:
         """The caller wants a call no more, or its deadline has passed."""
+        self._failed.discard(id)
         call = self._calls.get(id)
         if call is not None:
+            call.streaming = call.streaming and why is not ErrorCode.CANCELLED
             call.cancel(why)
 
     def cancel_all(self) -> None:
@@ -145,6 +158,10 @@ class Serving:
 
     async def _run(self, call: IncomingCall) -> None:
         """Run one call and send its terminal. Raises nothing but Cancelled."""
+        if self._session.ending is not None:
+            self._forget(call, failed=True)  # GOAWAY may have said that it won't run (LEAVE-5)
+            return
+        self.last_begun = max(self.last_begun, call.id)
         current_call.set(call)
         receiver = self._receiver
         assert receiver is not None
@@ -198,6 +215,7 @@ class Serving:
         code, body = self._receiver.failure(call, error)
         given = references.taken()  # these belong to no call of this side, and live until they are released
         if body is not None and not self._conn.fits(len(body)):
+            references.unsent(body)
             code, body = ErrorCode.TOO_LARGE, None
         if given is not None and code is not ErrorCode.APPLICATION:
             references.kill(given)  # only this code's body holds any
@@ -207,6 +225,8 @@ class Serving:
         """Send ERROR."""
         if self._forget(call, failed=True):
             self._conn.error(call.id, code, body)
+            if call.streaming:
+                self._failed.add(call.id)
             self._answered()
 
     def _answered(self) -> None:

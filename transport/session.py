@@ -31,6 +31,7 @@ from graftwire.protocol.errors import (
 )
 from graftwire.protocol.limits import Limits
 
+from .authentication import Authentication
 from .calling import Calling
 from .items import Items
 from .output import Output
@@ -82,17 +83,16 @@ class Session:
         self._receiver = receiver
         self._timing = timing if timing is not None else Timing()
         self._output = output = Output(link, self._conn, self._lost)
-        self._watch = Watch(self, link, self._conn, output, self._timing, lambda: self._auth_since)
+        self._watch = Watch(self, link, self._conn, output, self._timing, lambda: self._authentication.since)
         self._timers = Timers(self._expire, self._watch.tick)
         self._releases = Releases(self, self._conn, output)
         self.references = References(self, role, self._releases)
         self.items = Items(self, self._conn, output)
         self._calling = Calling(self, self._conn, output, self.references, self.items)
         self._serving = Serving(self, self._conn, output, self._timers, receiver)
+        self._authentication = Authentication(self, self._conn, output, receiver)
         self._nursery: trio.Nursery | None = None
         self._reading: trio.CancelScope | None = None
-        self._verdict: trio.Event | None = None
-        self._challenge: bytes | None = None
         self._pong: trio.Event | None = None
         self._ending: CallError | None = None
         self._failed = False
@@ -106,6 +106,21 @@ class Session:
     def facts(self) -> LinkFacts:
         """What the transport knows about the link."""
         return self._link.facts
+
+    @property
+    def role(self) -> Role:
+        """Which end of the session this side is."""
+        return self._conn.role
+
+    @property
+    def peer_role(self) -> Role:
+        """Which end of the session the other side is."""
+        return Role.ACCEPTOR if self._conn.role is Role.INITIATOR else Role.INITIATOR
+
+    @property
+    def authentication(self) -> Authentication:
+        """How this side proves who it is, and how the other side's proofs are judged."""
+        return self._authentication
 
     @property
     def peer_limits(self) -> Limits:
@@ -146,7 +161,8 @@ class Session:
         """
         try:
             async with trio.open_nursery() as nursery:
-                self._nursery = self._serving.nursery = self._releases.nursery = nursery
+                self._nursery = self._serving.nursery = nursery
+                self._releases.nursery = self._authentication.nursery = nursery
                 try:
                     nursery.start_soon(self._output.run)
                     nursery.start_soon(self._timers.run)
@@ -159,7 +175,8 @@ class Session:
                     # handlers go last: one that runs in a thread ends when it ends, and the link is free by then
                     nursery.cancel_scope.cancel()
         finally:
-            self._nursery = self._serving.nursery = self._releases.nursery = None
+            self._nursery = self._serving.nursery = None
+            self._releases.nursery = self._authentication.nursery = None
             self.references.close()
             self._ended.set()
 
@@ -210,28 +227,6 @@ class Session:
             if mine and self._ending is None:
                 return trio.current_time() - start
 
-    async def authenticate(
-        self, scheme: str, proof: bytes, answer: Callable[[bytes], bytes] | None = None
-    ) -> None:
-        """Prove to the other side who this side is; `answer` makes the proof for a challenge.
-
-        Raises Unauthenticated if it is refused (which ends the session).
-        """
-        self._conn.authenticate(scheme, proof)
-        while True:
-            self._verdict = trio.Event()
-            self._output.nudge(alone=True)
-            await self._verdict.wait()
-            if self._ending is not None:
-                raise self._ending
-            if self._challenge is None:
-                return
-            if answer is None:
-                self.close()
-                raise Unauthenticated("the other side asks for a further proof, and this credential has none")
-            data, self._challenge = self._challenge, None
-            self._conn.authenticate(scheme, answer(data))
-
     async def _read(self) -> None:
         link, conn, output, watch = self._link, self._conn, self._output, self._watch
         reactions = _REACTIONS
@@ -281,9 +276,10 @@ class Session:
             conn.goaway(conn.last_in)
         self._calling.fail(why, last)
         self._serving.cancel_all()
-        for event in (self.opened, self._verdict, self._pong):
+        for event in (self.opened, self._pong):
             if event is not None:
                 event.set()
+        self._authentication.stop()
         self.items.changed()
         if self._reading is not None:
             self._reading.cancel()
@@ -307,8 +303,6 @@ class Session:
         self._conn.shut()
         with trio.CancelScope(shield=True, deadline=trio.current_time() + self._timing.farewell):
             await self._link.aclose()
-
-    _auth_since = 0.0
 
     def give_up(self, why: str, *, ran: bool | None = None) -> None:
         """End the session because the other side is too slow or asks too much, and tell it so."""
@@ -363,6 +357,15 @@ class Session:
         self.consumed(id, len(body))
 
     # --- what the other side does: one method for each event ---------------------------------------------------------
+
+    def react(self, happened: list[events.Event]) -> None:
+        """Deal with events that the protocol core gave elsewhere than in reading: what waited for an AUTH's outcome."""
+        for event in happened:
+            _REACTIONS[type(event)](self, event)
+
+    def refused(self) -> None:
+        """The other side's authentication was refused, and it was told so: the session is over."""
+        self._end(Unauthenticated("the other side's authentication was refused"))
 
     def _on_opened(self, event: events.Opened) -> None:
         self.opened.set()
@@ -445,45 +448,13 @@ class Session:
     def violated(self, violation: ProtocolViolation, *, before: int | None = None) -> None:
         """The other side broke the protocol in a way that only this layer or one above could see.
 
-        `before` is the call that did, where none from it on has run.
+        `before` is the call that did, where the fault is in that CALL itself and its own user code has not run.
         """
+        begun = self._serving.last_begun
+        if before is not None and begun > before:
+            before = begun + 2  # calls behind it have run, and GOAWAY must not deny that (LEAVE-5)
         self._conn.fail(violation, before=before)
         self._on_failed(events.Failed(violation))
-
-    def _on_auth(self, frame: frames.Auth) -> None:
-        self._auth_since = trio.current_time()
-        assert self._nursery is not None
-        self._nursery.start_soon(self._judge, frame)
-
-    async def _judge(self, frame: frames.Auth) -> None:
-        """Have the receiver judge an AUTH, and go on with the calls that waited for the outcome."""
-        conn = self._conn
-        try:
-            if self._receiver is None:
-                raise Unauthenticated
-            challenge = await self._receiver.authenticate(self, frame.scheme, frame.proof)
-        except Unauthenticated:
-            if self._ending is None:
-                conn.refuse()
-                self._end(Unauthenticated("the other side's authentication was refused"))
-            return
-        if self._ending is not None:
-            return
-        if challenge is not None:
-            conn.challenge(challenge)
-        else:
-            for event in conn.accept():
-                _REACTIONS[type(event)](self, event)
-        self._output.nudge(alone=True)
-
-    def _on_challenge(self, frame: frames.Challenge) -> None:
-        self._challenge = frame.data
-        if self._verdict is not None:
-            self._verdict.set()
-
-    def _on_accepted(self, frame: frames.Accepted) -> None:
-        if self._verdict is not None:
-            self._verdict.set()
 
 
 _REACTIONS: Final[dict[type, Callable[[Session, Any], None]]] = {
@@ -500,7 +471,7 @@ _REACTIONS: Final[dict[type, Callable[[Session, Any], None]]] = {
     frames.Credit: Session._on_credit,
     frames.Pong: Session._on_pong,
     frames.Release: Session._on_release,
-    frames.Auth: Session._on_auth,
-    frames.Challenge: Session._on_challenge,
-    frames.Accepted: Session._on_accepted,
+    frames.Auth: lambda session, frame: session._authentication.on_auth(frame),
+    frames.Challenge: lambda session, frame: session._authentication.on_challenge(frame),
+    frames.Accepted: lambda session, frame: session._authentication.on_accepted(),
 }

@@ -144,4 +144,5 @@ def _closed(url: Url) -> ConnectError:
 
 
 def _scheme_advice(url: Url) -> str:
-    return f"whether the URL has to begin with {'ws' if url.scheme == 'wss' else 'wss'}"
+    # of wss, TLS has been agreed on by now: it is not that
+    return f"whether the URL has to begin with {'tls' if url.scheme == 'wss' else 'wss'}"

@@ -19,7 +19,7 @@ from .failure import Exit, Failure, of_library
 from .options import count, seconds
 from .output import complain, line, writing
 
-HELP: Final = """Call/response between programs over TCP and WebSocket, with nothing hidden.
+HELP: Final = """Calls between programs over TCP and WebSocket, with nothing hidden.
 
 Begin with: graftwire demo"""
 DEBUG: Final = "GRAFTWIRE_DEBUG"  # set to anything: a defect of ours shows its traceback
@@ -35,6 +35,9 @@ app: Final = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+audit: Final = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+app.add_typer(audit, name="audit", short_help="Check an audit log.")
+
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, one value a line, for scripts.")]
 Bodies = Annotated[
     bool, typer.Option("--bodies", help="Show what is in bodies too; they may hold private data.")
@@ -47,11 +50,18 @@ Ca = Annotated[
 ]
 Cert = Annotated[str | None, typer.Option("--cert", metavar="FILE", help="The certificate to show, in PEM.")]
 Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="The key of the certificate, in PEM.")]
+PlainProofs = Annotated[
+    bool,
+    typer.Option("--plain-proofs", help="Let proofs of identity cross links that do not protect them."),
+]
 Origins = Annotated[
     list[str] | None,
     typer.Option(
         "--origin", metavar="ORIGIN", help="Let browsers from this origin connect. May be given again."
     ),
+]
+KeyFile = Annotated[
+    str | None, typer.Option("--file", metavar="FILE", help="The file of the keys' hashes (needed).")
 ]
 Listen = Annotated[
     list[str] | None,
@@ -111,11 +121,42 @@ def serve(
     ],
     listen: Listen = None,
     auth: Annotated[
-        str | None,
-        typer.Option("--auth", metavar="CHOICE", help="Who may call (needed): `anonymous`, which is anyone."),
+        list[str] | None,
+        typer.Option(
+            "--auth",
+            metavar="NAME[:TEXT]",
+            help="Who may call (needed): `anonymous`, or an authenticator. May be given again.",
+        ),
     ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow",
+            metavar="NAME[:TEXT]",
+            help="What they may call: an authoriser. May be given again; all of them have to allow a call.",
+        ),
+    ] = None,
+    audit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--audit", metavar="FILE", help="Keep a record of each decision here. May be given again."
+        ),
+    ] = None,
+    audit_failure: Annotated[
+        str,
+        typer.Option(
+            "--audit-failure", metavar="WHAT", help="Where a record can't be kept: `refuse` or `count`."
+        ),
+    ] = "refuse",
+    plain_proofs: PlainProofs = False,
     cert: Cert = None,
     key: Key = None,
+    client_ca: Annotated[
+        str | None,
+        typer.Option(
+            "--client-ca", metavar="FILE", help="Let in only callers with a certificate of these authorities."
+        ),
+    ] = None,
     origin: Origins = None,
     detect: Annotated[
         bool, typer.Option("--detect", help="Tell framed, TLS and WebSocket callers apart on each port.")
@@ -133,8 +174,20 @@ def serve(
 ) -> None:
     """Host classes of yours until Ctrl-C or SIGTERM; prints `listening URL` for each address when all are up."""
     from .serve import serve
+    from .trust import Trust
 
-    serve(services, listen or [], auth, cert, key, origin or [], detect=detect, drain=drain, as_json=json)
+    serve(
+        services,
+        listen or [],
+        Trust(auth or [], allow or [], audit or [], audit_failure, plain_proofs=plain_proofs),
+        cert,
+        key,
+        client_ca,
+        origin or [],
+        detect=detect,
+        drain=drain,
+        as_json=json,
+    )
 
 
 @app.command(
@@ -179,6 +232,11 @@ def call(
             help="Try again up to N times what surely did not run.",
         ),
     ] = 0,
+    credential: Annotated[
+        str | None,
+        typer.Option("--credential", metavar="NAME:TEXT", help="Prove who calls, as in `bearer:file:PATH`."),
+    ] = None,
+    plain_proofs: PlainProofs = False,
     ca: Ca = None,
     cert: Cert = None,
     key: Key = None,
@@ -191,6 +249,8 @@ def call(
         Request(url, target, arguments or [], named or [], items, stream=stream),
         deadline=deadline,
         retry=retry,
+        credential=credential,
+        plain_proofs=plain_proofs,
         ca=ca,
         cert=cert,
         key=key,
@@ -239,6 +299,102 @@ def tap(
     from .tap import tap
 
     tap(listen, to, ca, cert, key, origin or [], bodies=bodies, as_json=json)
+
+
+key_app: Final = typer.Typer(
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(
+    key_app,
+    name="key",
+    short_help="Make, list and revoke API keys.",
+    help="Make, list and revoke API keys, for `serve --auth api-keys:FILE`. The file holds only hashes of them.",
+)
+
+
+@key_app.command(
+    "new",
+    short_help="Make a key.",
+    epilog=_example("graftwire key new --file keys.json --subject billing --role reader --expires 90d"),
+)
+def key_new(
+    file: KeyFile = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", metavar="NAME", help="Whom the key is for (needed).")
+    ] = None,
+    role: Annotated[
+        list[str] | None, typer.Option("--role", metavar="ROLE", help="A role of theirs. May be given again.")
+    ] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            "--expires", metavar="TIME", help="When it ends, from now, as in 90d, 12h; never without it."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make a key and print it, once: the file, which is made where there is none, keeps only a hash."""
+    from .keys import new
+
+    new(file, subject, role or [], expires, as_json=json)
+
+
+@key_app.command("list", short_help="Show what is known of the keys.")
+def key_list(file: KeyFile = None, json: Json = False) -> None:
+    """Show the id, the subject, the roles and the state of each key; the keys themselves are nowhere."""
+    from .keys import show
+
+    show(file, as_json=json)
+
+
+@key_app.command(
+    "revoke",
+    short_help="End a key.",
+    epilog=_example("graftwire key revoke --file keys.json abcdefgh2345"),
+)
+def key_revoke(
+    name: Annotated[
+        str, typer.Argument(metavar="ID", help="The id of the key: the 12 characters after gw_.")
+    ],
+    file: KeyFile = None,
+    json: Json = False,
+) -> None:
+    """Revoke a key. Gateways that run take it over within a second."""
+    from .keys import withdraw
+
+    withdraw(file, name, as_json=json)
+
+
+@audit.callback(help="Check an audit log.")
+def audit_group(context: typer.Context) -> None:
+    """What runs before its commands, and shows the help where there is none."""
+    if context.invoked_subcommand is None:
+        line(context.get_help())
+
+
+@audit.command(
+    "verify",
+    short_help="Whether its lines still hang together.",
+    epilog=_example("graftwire audit verify audit.jsonl audit.jsonl.*"),
+)
+def audit_verify(
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="All files of the log, in any order.")],
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            "--expect",
+            metavar="HASH",
+            help="The last hash of an earlier check; its line has to be there still.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check that no line of a log was changed, removed, put in or moved; prints the number and hash of the last."""
+    from .audit import verify
+
+    verify(files, expect, as_json=json)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -291,6 +447,19 @@ def _defect(error: Exception) -> str:
     )
 
 
+def _commands_of(arguments: Sequence[str]) -> list[str]:
+    """The command that the first words name, and the one within it where there is one."""
+    found: list[str] = []
+    group: object = typer.main.get_command(app)
+    for word in arguments:
+        commands: dict[str, object] = getattr(group, "commands", {})
+        if word not in commands:
+            break
+        found.append(word)
+        group = commands[word]
+    return found
+
+
 def _usage(mistake: Exception, arguments: Sequence[str]) -> str:
     """A message of typer's in the form of all our sentences, without the value that it may repeat."""
     formatted: Callable[[], str] = getattr(mistake, "format_message", mistake.__str__)
@@ -299,9 +468,6 @@ def _usage(mistake: Exception, arguments: Sequence[str]) -> str:
         message = "There are too many arguments"
     message = (message[:1].lower() + message[1:]).replace(". Did you mean", ", did you mean")
     context: typer.Context | None = getattr(mistake, "ctx", None)
-    if context is not None:
-        command = context.command_path
-    else:  # an option without its value
-        names = {info.callback.__name__ for info in app.registered_commands if info.callback is not None}
-        command = " ".join(["graftwire", *(word for word in arguments[:1] if word in names)])
+    # there is none where an option lacks its value
+    command = " ".join(["graftwire", *_commands_of(arguments)]) if context is None else context.command_path
     return message if message.endswith("?") else f"{message}; see {command} --help"

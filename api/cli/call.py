@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from contextlib import aclosing
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import trio
@@ -12,6 +14,7 @@ import trio
 from graftwire import (
     Client,
     ConnectOptions,
+    CredentialError,
     DeadlineExceeded,
     Error,
     LinkError,
@@ -27,12 +30,13 @@ from graftwire.transport.url import Url
 
 from .arguments import by_name, check_target, items, open_for_reading, positional
 from .call_errors import explain, not_reached, what_answered
-from .dialling import connect
-from .failure import Exit, Failure
+from .dialling import Watcher, connect
+from .failure import Exit, Failure, of_library
 from .jsonvalues import plain
 from .options import dialling_context, url
 from .output import json_line, room
 from .running import run
+from .trust import credential as credential_provider
 
 _LOOKED_AT: Final = 16  # bytes of what the other side says first
 
@@ -57,17 +61,39 @@ class Request:
 
 
 def call(
-    request: Request, *, deadline: float | None, retry: int, ca: str | None, cert: str | None, key: str | None
+    request: Request,
+    *,
+    deadline: float | None,
+    retry: int,
+    credential: str | None,
+    plain_proofs: bool,
+    ca: str | None,
+    cert: str | None,
+    key: str | None,
 ) -> None:
     """Make the call of `request` and print what it gives. Raises Failure."""
     where = url(request.url, dial=True)
     check_target(request.target)
     args, kwargs = positional(request.arguments), by_name(request.named)
     options = ConnectOptions(tls=dialling_context(ca, cert, key))
+    proof = credential_provider(credential)
     # before anything is dialled, so that a mistake is noticed first
     descriptor = None if request.items is None else open_for_reading(request.items)
     one = _Call(
-        request, where, options, Retry(attempts=retry) if retry else None, deadline, args, kwargs, descriptor
+        request,
+        where,
+        partial(
+            connect,
+            where,
+            options,
+            retry=Retry(attempts=retry) if retry else None,
+            credential=proof,
+            plain_proofs=plain_proofs,
+        ),
+        deadline,
+        args,
+        kwargs,
+        descriptor,
     )
     run(one.make)
 
@@ -79,8 +105,7 @@ class _Call:
         self,
         request: Request,
         url: Url,
-        options: ConnectOptions,
-        retry: Retry | None,
+        connect: Callable[[Watcher], AbstractAsyncContextManager[Client]],
         deadline: float | None,
         args: list[object],
         kwargs: dict[str, object],
@@ -88,14 +113,14 @@ class _Call:
     ) -> None:
         self._request = request
         self._url = url
-        self._options = options
-        self._retry = retry
+        self._connect = connect
         self._deadline = deadline
         self._args = args
         self._kwargs = kwargs
         self._items = items
         self._connected = False
         self._first = b""
+        self._silent = True
 
     async def make(self) -> None:
         """Connect, call and print within the deadline; then leave in order. Raises Failure."""
@@ -103,7 +128,7 @@ class _Call:
         calling = trio.CancelScope()
         with trio.CancelScope(deadline=due) as dialling:
             try:
-                async with connect(self._url, self._options, self._look, retry=self._retry) as client:
+                async with self._connect(self._look) as client:
                     self._connected = True
                     dialling.deadline, calling.deadline = math.inf, due
                     with calling:
@@ -114,8 +139,9 @@ class _Call:
             raise self._too_late()
 
     def _look(self, came: bool, data: bytes) -> None:
-        if came and len(self._first) < _LOOKED_AT:
-            self._first += data[:_LOOKED_AT]
+        if came:
+            self._silent = False  # the orderly end is a word, too
+            self._first += data[: _LOOKED_AT - len(self._first)]
 
     async def _call(self, client: Client) -> None:
         request = self._request
@@ -165,10 +191,13 @@ class _Call:
             raise unusable[0]
 
     def _failure(self, error: Error) -> Failure:
+        if isinstance(error, CredentialError):
+            return of_library(error)
         if not self._connected:
             if isinstance(error, SessionError | LinkError) and self._first:
                 return what_answered(self._url, self._first, error)
-            return not_reached(self._url, error)
+            # where the link broke, or several attempts were made, the error has its cause
+            return not_reached(self._url, error, silent=self._silent and error.__cause__ is None)
         return explain(error, self._request.target, self._deadline, self._kwargs)
 
     def _too_late(self) -> Failure:

@@ -44,8 +44,11 @@ def what_answered(url: Url, first: bytes, error: Error) -> Failure:
     return Failure(sentence, Exit.NO_SESSION, kind=of_library(error).kind)
 
 
-def not_reached(url: Url, error: Error) -> Failure:
-    """No session came about; says where, unless the library's sentence does."""
+def not_reached(url: Url, error: Error, *, silent: bool = False) -> Failure:
+    """No session came about; says where, unless the library's sentence does.
+
+    `silent`: the other side took the connection, said nothing, and left it open.
+    """
     failure = of_library(error)
     named = isinstance(error, ConnectError | TlsError) or isinstance(error.__cause__, ConnectError | TlsError)
     if named or url.text in failure.sentence:
@@ -53,6 +56,8 @@ def not_reached(url: Url, error: Error) -> Failure:
     hint = ""
     if isinstance(error, Unavailable):
         hint = "; check the port, and the transport that the URL begins with"
+        if silent:
+            hint += ": an HTTP server is silent like this, and so may be one that speaks TLS"
     return Failure(f"no session with {url}: {failure.sentence}{hint}", failure.code, kind=failure.kind)
 
 

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 import trio
 
 from graftwire import Client, ConnectOptions, Retry
-from graftwire.client import Connection
+from graftwire.connection import Connection
+from graftwire.gateway.security.plugins import Credential, CredentialProvider
 from graftwire.transport.background import background_tasks
 from graftwire.transport.link import Buffer, Link
 from graftwire.transport.session import Session
@@ -70,21 +71,31 @@ class _HalfClosingLink(WatchedLink):
 class _WatchedConnection(Connection):
     watcher: Watcher
 
-    async def _run_session(self, link: Link, task_status: trio.TaskStatus[Session]) -> None:
+    async def _run_session(
+        self, link: Link, task_status: trio.TaskStatus[tuple[Session, Credential | None]]
+    ) -> None:
         watched = _HalfClosingLink if link.half_closes else WatchedLink
         await super()._run_session(watched(link, self.watcher), task_status)
 
 
 @asynccontextmanager
 async def connect(
-    url: Url, options: ConnectOptions, watcher: Watcher, *, retry: Retry | None = None
+    url: Url,
+    options: ConnectOptions,
+    watcher: Watcher,
+    *,
+    retry: Retry | None = None,
+    credential: CredentialProvider | None = None,
+    plain_proofs: bool = False,
 ) -> AsyncGenerator[Client]:
     """`graftwire.connect` with a watcher; where `retry` is given, the first attempt is repeated too.
 
     Raises as `graftwire.connect` does.
     """
     async with background_tasks() as nursery:
-        connection = _WatchedConnection(url, options, retry, None, None, False, nursery, 1)
+        connection = _WatchedConnection(
+            url, nursery, options=options, retry=retry, credential=credential, plain_proofs=plain_proofs
+        )
         connection.watcher = watcher
         await (connection.dial() if retry is None else connection.usable())
         try:

@@ -7,11 +7,14 @@ from typing import Final
 
 from graftwire import (
     CallError,
+    CredentialError,
     DeadlineExceeded,
     Error,
     InterfaceError,
     LinkError,
     Overloaded,
+    SecurityChoiceMissing,
+    SecurityError,
     SessionError,
     TlsError,
     Unavailable,
@@ -20,6 +23,7 @@ from graftwire import (
 )
 
 _AS_THE_CA: Final = " as the CA"  # how the library ends a sentence about an option that it has, too
+_PLAIN_PROOFS: Final = "say plain_proofs=True"  # and how it names another one
 
 
 class Exit(IntEnum):
@@ -76,6 +80,7 @@ def of_library(error: Error) -> Failure:
     sentence = str(error)
     if isinstance(error, TlsError) and sentence.endswith(_AS_THE_CA):
         sentence = sentence.removesuffix(_AS_THE_CA) + " with --ca FILE"
+    sentence = sentence.replace(_PLAIN_PROOFS, "add --plain-proofs")
     return Failure(sentence, _code(error), kind=_kind(error))
 
 
@@ -101,5 +106,7 @@ def _kind(error: Error) -> str:
             return "url"
         case InterfaceError():
             return "interface"
+        case SecurityError() | CredentialError() | SecurityChoiceMissing():
+            return "security"
         case _:
             return "usage"

@@ -78,10 +78,12 @@ def dialling_context(ca: str | None, cert: str | None, key: str | None) -> ssl.S
 
 
 def listening_context(
-    urls: list[Url], cert: str | None, key: str | None, *, detect: bool
+    urls: list[Url], cert: str | None, key: str | None, client_ca: str | None = None, *, detect: bool
 ) -> ssl.SSLContext | None:
     """The TLS context for listening at `urls`; None where none of them is secure."""
     _check_pair(cert, key)
+    if client_ca is not None and cert is None:
+        raise Failure("--client-ca is for TLS; add --cert FILE --key FILE", kind="tls")
     secure = [url for url in urls if url.scheme in SECURE]
     if cert is None:
         if secure:
@@ -94,7 +96,7 @@ def listening_context(
             "no address that is listened at uses TLS, so --cert has no effect; use tls or wss", kind="tls"
         )
     try:
-        return server_context(cert, key)
+        return server_context(cert, key, client_ca=client_ca)
     except TlsError as error:
         raise Failure(str(error), kind="tls") from None
 

@@ -13,7 +13,7 @@ from typing import Final
 import trio
 
 import graftwire
-from graftwire import LinkError, ListenOptions
+from graftwire import LinkError, ListenOptions, SecurityError
 from graftwire.transport.background import background_tasks
 
 from .failure import Exit, Failure
@@ -21,6 +21,7 @@ from .options import listening_context, url
 from .output import json_line, line, log_to_stderr
 from .running import SIGNALS
 from .services import find
+from .trust import Trust
 
 _log: Final = logging.getLogger("graftwire.cli")
 
@@ -30,9 +31,10 @@ GRACE: Final = 5.0  # seconds beyond the drain after which handlers that do not 
 def serve(
     services: list[str],
     listen: list[str],
-    auth: str | None,
+    trust: Trust,
     cert: str | None,
     key: str | None,
+    client_ca: str | None,
     origins: list[str],
     *,
     detect: bool,
@@ -43,27 +45,29 @@ def serve(
 
     Raises Failure for every mistake in what is asked for, before anything is hosted.
     """
-    if auth is None:
-        raise Failure(
-            "nobody has said who may call; add --auth anonymous to let anyone who reaches it call all that it hosts"
-        )
-    if auth != "anonymous":
-        raise Failure("the only choice for --auth is anonymous so far")
+    trust.check()
     if not listen:
         raise Failure(
             "there is no address to listen at; add --listen URL, as in --listen tcp://127.0.0.1:7400"
         )
     urls = [url(text) for text in listen]
     options = ListenOptions(
-        tls=listening_context(urls, cert, key, detect=detect), origins=frozenset(origins), detect=detect
+        tls=listening_context(urls, cert, key, client_ca, detect=detect),
+        origins=frozenset(origins),
+        detect=detect,
     )
     hosted = find(services)
     log_to_stderr()
-    trio.run(_run, hosted, [url.text for url in urls], options, drain, as_json)
+    trio.run(_run, hosted, [url.text for url in urls], trust, options, drain, as_json)
 
 
 async def _run(
-    services: dict[str, object], urls: list[str], options: ListenOptions, drain: float, as_json: bool
+    services: dict[str, object],
+    urls: list[str],
+    trust: Trust,
+    options: ListenOptions,
+    drain: float,
+    as_json: bool,
 ) -> None:
     with trio.open_signal_receiver(*SIGNALS) as signals:
         async with background_tasks() as tasks:
@@ -71,10 +75,10 @@ async def _run(
             last_resort.daemon = True
             try:
                 with trio.CancelScope() as scope:
-                    gateway = graftwire.serve(
-                        services, *urls, auth=graftwire.Anonymous(), options=options, drain=drain
-                    )
-                    async with gateway as running:
+                    async with (
+                        trust.options(services) as security,
+                        graftwire.serve(services, *urls, options=options, drain=drain, **security) as running,
+                    ):
                         for address in running.urls:
                             json_line({"listening": address}) if as_json else line(f"listening {address}")
                         _log.info("hosting %s", ", ".join(running.targets))
@@ -84,6 +88,8 @@ async def _run(
                         last_resort.start()
             except LinkError as error:
                 raise Failure(str(error), kind="link") from None
+            except SecurityError as error:
+                raise Failure(str(error), kind="security") from None
             finally:
                 last_resort.cancel()
 

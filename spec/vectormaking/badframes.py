@@ -68,6 +68,28 @@ RANGED = frozenset(
         *("ERR-1", "ERR-2", "HEAD-3", "HEAD-4", "HELLO-2", "HELLO-5", "KEEP-1", "LEAVE-7"),
     }
 )
+# The same from the other side: which clause of its own an element has, by how a vector's name begins. The first counts.
+OWN_CLAUSES = (
+    ("hello.versions.", "HELLO-2"),
+    ("hello.limits.", "HELLO-5"),
+    ("auth.", "AUTH-8"),
+    ("challenge.", "AUTH-8"),
+    ("call.shape.", "CALL-2"),
+    ("call.target.", "CALL-3"),
+    ("call.reference.", "CALL-3"),
+    ("call.context.remaining.", "CTX-2"),
+    ("call.context.trace.", "CTX-3"),
+    ("call.context.tracestate.", "CTX-4"),
+    ("call.context.", "CTX-1"),
+    ("call.credential.scheme", "AUTH-8"),
+    ("call.credential.proof", "AUTH-8"),
+    ("error.code.", "ERR-1"),
+    ("error.body.", "ERR-2"),
+    ("credit.text", "CREDIT-5"),
+    ("credit.null", "CREDIT-5"),
+    ("ping.", "KEEP-1"),
+    ("goaway.code.", "LEAVE-7"),
+)
 
 
 class Bad(Protocol):
@@ -80,7 +102,7 @@ def fill(book: Book) -> None:
     """Put the bad frames into the book."""
 
     def bad(name: str, clause: str, payload: bytes, meaning: str, *either: str) -> None:
-        also = [*either, *(other for other in _besides(name, clause) if other not in either)]
+        also = [*either, *(other for other in _besides(name, clause, payload) if other not in either)]
         book.add(entry(name, clause, framed(payload), meaning, noted=payload, error="protocol", either=also))
 
     _prefixes(book)
@@ -104,11 +126,20 @@ def fill(book: Book) -> None:
     _texts(bad)
 
 
-def _besides(name: str, clause: str) -> Sequence[str]:
-    """What such a fault breaks besides: the table of kinds states every range, HEAD-6 where null may be."""
+def _besides(name: str, clause: str, payload: bytes) -> Sequence[str]:
+    """What such a fault breaks besides.
+
+    The table of kinds states every type and range, and other clauses some of them again; HEAD-6 says where null may
+    be, FRAME-2 how short a frame is.
+    """
+    if len(payload) < 2:
+        return ("FRAME-2",)
     if clause in RANGED:
         return ("FRAME-6",)
-    return ("HEAD-6",) if clause == "FRAME-6" and name.endswith("null") else ()
+    if clause != "FRAME-6":
+        return ()
+    own = [special for prefix, special in OWN_CLAUSES if name.startswith(prefix)][:1]
+    return [*own, "HEAD-6"] if name.endswith("null") else own
 
 
 def _prefixes(book: Book) -> None:
@@ -117,7 +148,7 @@ def _prefixes(book: Book) -> None:
     def raw(name: str, clause: str, data: bytes, meaning: str, *either: str) -> None:
         book.add(entry(name, clause, data, meaning, noted=b"", error="protocol", either=either))
 
-    raw("prefix.zero", "FRAME-2", bytes(4), "A frame of no bytes: 1 is the least.")
+    raw("prefix.zero", "FRAME-2", bytes(4), "A frame of no bytes: 2 is the least.")
     raw("prefix.2^24", "FRAME-2", b"\x01\x00\x00\x00", "2^24 bytes: one more than any frame may have.")
     raw(
         "prefix.largest",

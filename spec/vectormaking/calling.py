@@ -9,6 +9,7 @@ from .frames import (
     CREDIT,
     END,
     GOAWAY,
+    ITEM,
     PING,
     PONG,
     RELEASE,
@@ -432,6 +433,13 @@ def _leaving(book: Book) -> None:
     open_acceptor(book, "goaway.ignored-order", "CALL-1", "Ids are counted all the same.").peer(call(1)).own(
         goaway(1)
     ).peer(call(3), call(7)).broken("CALL-1", last=1)
+    for name, clause, meaning, frame in (
+        ("item", "CALL-7", "An ITEM of a call above our final id that never came.", item(3)),
+        ("credit", "CREDIT-4", "And a CREDIT of one.", credit(3, 1)),
+    ):
+        open_acceptor(book, f"goaway.ignored-unknown.{name}", clause, meaning).peer(call(1)).own(
+            goaway(1)
+        ).peer(frame).broken(clause, last=1)
     open_acceptor(
         book, "goaway.callback", "LEAVE-3", "Who leaves may still call, for the calls that are running."
     ).own(call(2)).peer(goaway(2), call(1), result(2)).own(result(1)).fine()
@@ -500,6 +508,13 @@ def _references(book: Book) -> None:
         open_acceptor(book, f"reference.killed.{name}", "REF-4", meaning).own(with_reference).peer(
             failed(2, 10), use
         ).broken(clause)
+    carrying = [kind(ITEM, integer(number), octets(reference(number))) for number in (1, 2)]
+    open_acceptor(
+        book, "reference.killed.item", "REF-4", "ERROR has ended what the items of its call carried as well."
+    ).own(call(2, CLIENT), carrying[1]).peer(failed(2, 10), short(2, RELEASE)).broken("REF-2")
+    open_acceptor(
+        book, "reference.killed.late-item", "STREAM-4", "In an item behind ERROR too: nothing is released."
+    ).peer(call(1, CLIENT)).own(failed(1, 10)).peer(carrying[0], short(1, END)).fine()
     open_acceptor(book, "reference.order", "REF-1", "References of one side ascend by two.").peer(
         giving(1, 1, 3), giving(3, 5)
     ).own(result(1), result(3)).fine()
@@ -509,3 +524,6 @@ def _references(book: Book) -> None:
     open_acceptor(book, "reference.again", "REF-1", "The same reference in another body.").peer(
         giving(1, 1), giving(3, 1)
     ).broken("REF-1", last=1)
+    open_acceptor(book, "reference.twice", "REF-1", "The same reference twice in one body.").peer(
+        giving(1, 1, 1)
+    ).broken("REF-1")

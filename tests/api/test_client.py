@@ -233,6 +233,24 @@ async def test_retry_gives_up_in_the_end() -> None:
             assert not caught.value.ran
 
 
+async def test_a_deadline_bounds_connecting_again(autojump_clock: trio.testing.MockClock) -> None:
+    async with serve(Shop(), "memory:bounded") as gateway:
+        retry = graftwire.Retry(attempts=5, first=100, most=100)
+        async with graftwire.connect(gateway.urls[0], retry=retry) as client:
+            await gateway.drain(0)
+            hurried = client.using(deadline=2)
+            start = trio.current_time()
+            with pytest.raises(graftwire.DeadlineExceeded):
+                await hurried.call("Shop.line", "A")
+            assert trio.current_time() - start == pytest.approx(2)
+            for opened in (hurried.stream("Shop.lines", 1), hurried.upload("Shop.total")):
+                start = trio.current_time()
+                with pytest.raises(graftwire.DeadlineExceeded):
+                    async with opened:
+                        pytest.fail("there is nobody to call")
+                assert trio.current_time() - start == pytest.approx(2)
+
+
 async def test_pauses_grow_and_are_bounded() -> None:
     retry = graftwire.Retry(first=0.1, most=1.0)
     for attempt, longest in ((1, 0.1), (2, 0.2), (4, 0.8), (5, 1.0), (50, 1.0)):

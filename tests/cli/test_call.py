@@ -409,6 +409,22 @@ def test_no_tls_where_some_was_expected(here: Here, gateway: dict[str, str]) -> 
     assert done.sentence == f"there is a Graftwire server without TLS at {where}; use tcp, or another port"
 
 
+def test_the_wrong_transport_over_tls(here: Here, gateway: dict[str, str], pem: Pem) -> None:
+    where = gateway["tls"].removeprefix("tls://")
+    done = here("call", f"wss://{where}", "Shop.none", "--ca", pem.ca)
+    assert done.code == 3
+    assert done.sentence == (
+        f"wss://{where}/ closed the connection in place of answering the WebSocket handshake; check the port, and "
+        "whether the URL has to begin with tls"
+    )
+
+
+def test_a_file_in_place_of_a_socket(here: Here, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = here("call", f"unix:{tmp_path}/file", "a.b")
+    assert (done.code, done.sentence) == (3, f"{tmp_path}/file is not a socket; check the path")
+
+
 def test_another_protocol_over_tls(here: Here, pem: Pem) -> None:
     with server(tls(pem.cert, pem.key)) as port:
         done = here("call", f"tls://127.0.0.1:{port}", "a.b", "--ca", pem.ca)
@@ -441,7 +457,7 @@ def test_a_silent_server(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.code == 3
     assert done.sentence == (
         f"no session with tcp://127.0.0.1:{port}: the other side did not say HELLO within 0.3 s; check the port, and "
-        "the transport that the URL begins with"
+        "the transport that the URL begins with: an HTTP server is silent like this, and so may be one that speaks TLS"
     )
     assert late.code == 4
     assert late.sentence == f"tcp://127.0.0.1:{port} was not reached within the deadline of 0.1 s"

@@ -18,13 +18,19 @@ from .conftest import Here, running
 from .test_inspect import every_frame
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "command-line.md").read_text()
-COMMANDS = ["demo", "serve", "call", "inspect", "tap"]
+COMMANDS = ["demo", "serve", "call", "key", "inspect", "tap", "audit verify"]
+KEY = ["new", "list", "revoke"]
 TCP = "tcp://127.0.0.1:7400"
 
 
 def section(name: str) -> str:
     """What stands below a heading of the page."""
     return PAGE.split(f"\n## {name}\n")[1].split("\n## ")[0]
+
+
+def section_within(name: str) -> str:
+    """What stands below a heading of the page that is below another."""
+    return PAGE.split(f"\n### {name}\n")[1].split("\n##")[0]
 
 
 def first_cells(text: str) -> list[str]:
@@ -34,8 +40,9 @@ def first_cells(text: str) -> list[str]:
 
 def options(name: str) -> set[str]:
     """The options of a command, with what they take, as the page writes them."""
-    group = typer.main.get_command(app)
-    command = group if not name else getattr(group, "commands")[name]  # noqa: B009 - not all types of it say so
+    command = typer.main.get_command(app)
+    for word in name.split():
+        command = getattr(command, "commands")[word]  # noqa: B009 - not all types of it say so
     found: set[str] = set()
     for parameter in command.params:
         names = sorted(parameter.opts, key=len)
@@ -46,13 +53,27 @@ def options(name: str) -> set[str]:
 
 
 def test_the_commands_are_those_that_there_are() -> None:
-    assert re.findall(r"^\| \[`graftwire (\w+)`\]", PAGE, re.MULTILINE) == COMMANDS
-    assert set(getattr(typer.main.get_command(app), "commands")) == set(COMMANDS)  # noqa: B009 - as above
+    assert re.findall(r"^\| \[`graftwire ([\w ]+)`\]", PAGE, re.MULTILINE) == COMMANDS
+    there: set[str] = set()
+    for name, command in getattr(typer.main.get_command(app), "commands").items():  # noqa: B009 - as above
+        inner = getattr(command, "commands", None)
+        whole = inner is None or name == "key"  # it has one section, for all that it can do
+        there |= {name} if whole else {f"{name} {word}" for word in inner}
+    assert there == set(COMMANDS)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+def test_the_commands_about_keys_are_those_that_there_are() -> None:
+    assert re.findall(r"^### graftwire key (\w+)$", section("graftwire key"), re.MULTILINE) == KEY
+    group = getattr(typer.main.get_command(app), "commands")["key"]  # noqa: B009 - as above
+    assert set(getattr(group, "commands")) == set(KEY)  # noqa: B009 - as above
+
+
+@pytest.mark.parametrize("name", [*(f"key {name}" for name in KEY), *COMMANDS])
 def test_the_options_of_a_command(name: str) -> None:
-    text = section(f"graftwire {name}")
+    if name == "key":  # it has none of its own
+        assert options(name) == set()
+        return
+    text = section_within(f"graftwire {name}") if name.startswith("key ") else section(f"graftwire {name}")
     told = [cell.strip("`") for cell in first_cells(text) if cell.startswith("`--")]
     assert len(told) == len(set(told))
     assert set(told) == options(name)

@@ -27,13 +27,13 @@ def test_the_version_names_the_protocol(here: Here) -> None:
 def test_without_a_command_there_is_help(here: Here, arguments: tuple[str, ...]) -> None:
     done = here(*arguments)
     assert (done.code, done.err) == (0, "")
-    for name in ("demo", "serve", "call", "inspect", "tap"):
+    for name in ("demo", "serve", "call", "inspect", "tap", "audit"):
         assert f" {name} " in done.out
 
 
-@pytest.mark.parametrize("name", ["demo", "serve", "call", "inspect", "tap"])
+@pytest.mark.parametrize("name", ["demo", "serve", "call", "inspect", "tap", "audit verify"])
 def test_every_command_has_help(here: Here, name: str) -> None:
-    done = here(name, "--help")
+    done = here(*name.split(), "--help")
     assert done.code == 0
     assert "--json" in done.out
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import ssl
-from collections.abc import AsyncGenerator
+import sys
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,48 @@ class Place:
     async def client(self, gateway: graftwire.Gateway, **options: Any) -> AsyncGenerator[graftwire.Client]:
         async with graftwire.connect(gateway.urls[0], options=self.connect_options, **options) as client:
             yield client
+
+
+def own_listeners() -> set[tuple[str, int]]:
+    """Addresses that this process listens at (IPv4), from the system's own table; where there is one."""
+    inodes: set[str] = set()
+    for entry in os.scandir("/proc/self/fd"):
+        try:
+            inodes.add(os.readlink(entry.path))
+        except OSError:
+            continue
+    found: set[tuple[str, int]] = set()
+    with open("/proc/self/net/tcp", encoding="ascii") as table:
+        for row in itertools.islice(table, 1, None):
+            fields = row.split()
+            host, _, port = fields[1].partition(":")
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+                address = ".".join(str(byte) for byte in reversed(bytes.fromhex(host)))
+                found.add((address, int(port, 16)))
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def outbound() -> Iterator[None]:
+    """While the tests of this folder run, nothing is connected to but what they listen at themselves."""
+    strange: list[str] = []
+    watching = True
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if watching and event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+            address = arguments[1]
+            if not isinstance(address, tuple):
+                return  # a Unix socket: on this machine
+            ours = str(address[0]).startswith("127.")
+            if sys.platform == "linux":
+                ours = ours and address[:2] in own_listeners()
+            if not ours:
+                strange.append(f"{event} {address}")
+
+    sys.addaudithook(watch)  # it can't be taken off again, so it stops looking
+    yield
+    watching = False
+    assert not strange
 
 
 @pytest.fixture(scope="session")

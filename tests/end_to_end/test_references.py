@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -27,12 +28,33 @@ class Counter:
         return self.value
 
 
+class Retry(Exception):
+    """Tells the caller what to call, to go on."""
+
+    go_on: Callable[[], Awaitable[int]]
+
+
+class Rows(Exception):
+    """Has a field that can't always cross the wire."""
+
+    first: Callable[[], int]
+    rest: Any
+
+
+class Doubling:
+    """An object that can be called."""
+
+    async def __call__(self, value: int) -> int:
+        return 2 * value
+
+
 class Service:
     """Takes callbacks and gives objects."""
 
     def __init__(self) -> None:
         self.kept: graftwire.Remote | None = None
         self.counter = Counter()
+        self.mark = graftwire.by_reference(self.counter)
 
     async def progress(self, steps: int, notify: Notify) -> str:
         for step in range(steps):
@@ -54,8 +76,33 @@ class Service:
     async def fail_with(self, notify: Any) -> None:
         raise KeyError
 
+    async def call_and_fail(self, notify: Any) -> None:
+        await notify(lambda: 1)
+
+    @graftwire.raises(Retry)
+    async def ask_again(self) -> None:
+        async def go_on() -> int:
+            return 42
+
+        retry = Retry("later")
+        retry.go_on = go_on
+        raise retry
+
+    @graftwire.raises(Rows)
+    async def not_to_be_sent(self) -> None:
+        rows = Rows("these")
+        rows.first = lambda: 1
+        rows.rest = object()
+        raise rows
+
+    async def call_it(self, value: Any, function: Any) -> Any:
+        return await function(value)
+
     async def open_counter(self) -> Any:
         return graftwire.by_reference(self.counter)
+
+    async def open_for_a_while(self) -> Any:
+        return self.mark
 
     async def pass_on(self, notify: Any) -> Any:
         return notify
@@ -135,6 +182,47 @@ async def test_a_failed_call_kills_what_it_carried(caplog: pytest.LogCaptureFixt
         assert given(client) == 0
 
 
+async def test_what_came_with_an_exception_outlives_other_calls(caplog: pytest.LogCaptureFixture) -> None:
+    """The next call that the receiver makes does not take it along as its own, to be killed with it."""
+    async with connected(Service()) as (gateway, client):
+
+        async def fail(_: Any) -> None:
+            raise ValueError
+
+        with pytest.raises(Retry) as raised:
+            await client.using(raises=[Retry]).call("Service.ask_again")
+        for _ in range(2):
+            with pytest.raises(graftwire.InternalError):
+                await client.call("Service.call_and_fail", fail)
+        assert await raised.value.go_on() == 42
+        (session,) = gateway.sessions
+        assert len(session.references._exports) == 1
+
+
+async def test_an_exception_that_cannot_be_sent_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async with connected(Service()) as (gateway, client):
+        with pytest.raises(graftwire.InternalError):
+            await client.using(raises=[Rows]).call("Service.not_to_be_sent")
+        (session,) = gateway.sessions
+        assert len(session.references._exports) == 0
+
+
+@pytest.mark.parametrize(
+    ("function", "value", "result"),
+    [
+        (Doubling(), 21, 42),
+        (functools.partial(Doubling()), 21, 42),
+        (functools.partial(pow, 2), 5, 32),
+        (str.upper, "loud", "LOUD"),
+        (max, [1, 3, 2], 3),
+        (lambda value: value, 7, 7),
+    ],
+)
+async def test_anything_callable_can_be_called(function: Any, value: object, result: object) -> None:
+    async with connected(Service()) as (_, client):
+        assert await client.call("Service.call_it", value, function) == result
+
+
 async def test_an_object_is_called_where_it_stays() -> None:
     service = Service()
     async with connected(service) as (gateway, client):
@@ -151,6 +239,25 @@ async def test_an_object_is_called_where_it_stays() -> None:
             while len(session.references._exports):
                 await trio.sleep(0.001)
         assert repr(counter) == "<Remote 2 released>"
+
+
+async def test_a_reference_can_be_withdrawn() -> None:
+    """All handles that were made of one mark, and no other; a withdrawn one is still to be released."""
+    service = Service()
+    async with connected(service) as (gateway, client):
+        first = await client.call("Service.open_for_a_while")
+        second = await client.call("Service.open_for_a_while")
+        other = await client.call("Service.open_counter")
+        assert await first.call("add", 1) == 1
+        service.mark.withdraw()
+        service.mark.withdraw()
+        for handle in (first, second):
+            with pytest.raises(graftwire.UnknownTarget):
+                await handle.call("add", 1)
+            handle.release()
+        assert await other.call("add", 1) == 2
+        (session,) = gateway.sessions
+        assert len(session.references._exports) == 1
 
 
 async def test_a_released_reference_is_not_used_again() -> None:

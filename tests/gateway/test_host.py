@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -13,8 +14,12 @@ import pytest
 import trio
 
 import graftwire
-from graftwire.protocol import values
+from graftwire.gateway.host import Host
+from graftwire.gateway.security.guard import Guard
+from graftwire.protocol import frames, values
+from graftwire.protocol.errors import ErrorCode
 from graftwire.transport.calls import CallOptions
+from tests.transport.peer import session_and_peer
 
 _names = itertools.count()
 
@@ -26,6 +31,7 @@ class Service:
         self.ran = 0
         self.blocking = 0
         self.release = threading.Event()
+        self.closed_in: list[threading.Thread] = []
 
     async def echo(self, value: int) -> int:
         self.ran += 1
@@ -55,6 +61,23 @@ class Service:
 
     async def given_stream(self, count: int) -> AsyncIterator[int]:
         return Counting(count)
+
+    def given_from_a_plain_def(self, count: int) -> AsyncIterator[int]:
+        async def numbers() -> AsyncIterator[int]:
+            for number in range(count):
+                yield number
+
+        assert threading.current_thread() is not threading.main_thread()
+        return numbers()
+
+    async def given_to_wait_for(self, count: int) -> Iterator[int]:
+        return iter(range(count))
+
+    def closing(self, most: int) -> Iterator[int]:
+        try:
+            yield from range(most)
+        finally:
+            self.closed_in.append(threading.current_thread())
 
     async def unencodable(self) -> Any:
         return object()
@@ -180,9 +203,31 @@ async def test_a_thread_that_was_cancelled_keeps_its_slot_until_it_ends() -> Non
 
 async def test_streams_of_every_making() -> None:
     async with connected(Service()) as client:
-        for target in ("Service.numbers", "Service.given_stream"):
+        for target in (
+            "Service.numbers",
+            "Service.given_stream",
+            "Service.given_from_a_plain_def",
+            "Service.given_to_wait_for",
+        ):
             async with client.stream(target, 4) as items:
                 assert [item async for item in items] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("most", [4, 1_000_000])
+async def test_a_generator_is_closed_where_it_ran(most: int) -> None:
+    """What stands behind its yields may block as well as what stands before them."""
+    service = Service()
+    async with connected(service, threads=1) as client:
+        async with client.stream("Service.closing", most) as items:
+            async for item in items:
+                if item == 3 and most > 4:
+                    break
+        with trio.fail_after(5):
+            while not service.closed_in:
+                await trio.sleep(0.001)
+            assert await client.call("Service.in_main_thread") is False  # its thread is free again
+    [thread] = service.closed_in
+    assert thread is not threading.main_thread()
 
 
 async def test_a_stream_that_fails_after_an_item(caplog: pytest.LogCaptureFixture) -> None:
@@ -250,6 +295,14 @@ async def test_arguments_that_do_not_fit() -> None:
         ("8282d927100101a0", "arguments[0]"),  # a tag that is not in the list
         ("82820181d9271001a0", "arguments[1][0]"),
         ("8280a26161d9271001616201", "arguments"),
+        ("8280a2616101616102", "arguments"),  # a name twice
+        ("828161ffa0", "arguments[0]"),  # text that is not UTF-8
+        ("82820061ffa0", "arguments[1]"),
+        ("82816461a0", "arguments[0]"),  # text that goes beyond the end
+        ("828201fb00a0", "arguments[1]"),  # a float that does
+        ("8280a16161fb00", "arguments"),
+        ("8380a061ff", ""),  # a third element, which may not be there
+        ("61ff", ""),
     ],
 )
 async def test_a_body_that_cannot_be_decoded(body: str, path: str) -> None:
@@ -264,4 +317,138 @@ async def test_a_body_that_cannot_be_decoded(body: str, path: str) -> None:
 async def test_a_proof_is_refused_where_nobody_can_check_it() -> None:
     async with connected(Service()) as client:
         with pytest.raises(graftwire.Unauthenticated):
-            await client._connection.session.authenticate("bearer", b"token")
+            await client._connection.session.authentication.prove("bearer", b"token")
+
+
+class Leaving:
+    """Calls `sys.exit`, or worse."""
+
+    async def waiting(self) -> None:
+        sys.exit("a secret")
+
+    def in_a_thread(self) -> None:
+        sys.exit(3)
+
+    @graftwire.nonblocking
+    def inline(self) -> None:
+        sys.exit(3)
+
+    async def in_a_nursery(self) -> None:
+        async with trio.open_nursery() as nursery, trio.open_nursery() as inner:
+            nursery.start_soon(trio.sleep_forever)
+            inner.start_soon(self.waiting)
+
+    async def among_others(self) -> None:
+        raise BaseExceptionGroup("mine", [ValueError(), SystemExit(3)])
+
+    async def stream(self) -> AsyncIterator[int]:
+        sys.exit(3)
+        yield 1
+
+    def stream_in_a_thread(self) -> Iterator[int]:
+        yield 1
+        sys.exit(3)
+
+    async def interrupted(self) -> None:
+        raise KeyboardInterrupt
+
+    async def interrupted_in_a_nursery(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.interrupted)
+
+    async def still_here(self) -> bool:
+        return True
+
+
+@asynccontextmanager
+async def leaving() -> AsyncGenerator[graftwire.Client]:
+    url = f"memory:host-{next(_names)}"
+    async with (
+        graftwire.serve({"Leaving": Leaving()}, url, auth=graftwire.Anonymous()) as gateway,
+        graftwire.connect(gateway.urls[0]) as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize("name", ["waiting", "in_a_thread", "inline", "in_a_nursery", "among_others"])
+async def test_who_calls_cannot_end_the_program(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with leaving() as client:
+        with pytest.raises(graftwire.InternalError) as caught:
+            await client.call(f"Leaving.{name}")
+        assert f"incident {caught.value.incident}: Leaving.{name} failed" in caplog.text
+        assert "SystemExit" in caplog.text
+        assert await client.call("Leaving.still_here")
+
+
+@pytest.mark.parametrize("name", ["stream", "stream_in_a_thread"])
+async def test_nor_with_a_stream(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with leaving() as client:
+        with pytest.raises(graftwire.InternalError) as caught:
+            async with client.stream(f"Leaving.{name}") as items:
+                async for _ in items:
+                    pass
+        assert f"incident {caught.value.incident}: Leaving.{name} failed" in caplog.text
+        assert await client.call("Leaving.still_here")
+
+
+@pytest.mark.parametrize("name", ["interrupted", "interrupted_in_a_nursery"])
+async def test_an_interrupt_ends_the_program(name: str) -> None:
+    with pytest.raises(BaseException) as raised:  # noqa: PT011 - in groups, or not, as trio sees fit
+        async with leaving() as client:
+            await client.call(f"Leaving.{name}")
+    found = raised.value
+    while isinstance(found, BaseExceptionGroup):
+        [found] = [error for error in found.exceptions if not isinstance(error, Exception)]
+    assert isinstance(found, KeyboardInterrupt)
+
+
+# --- references that the caller can't have given ---------------------------------------------------------------------
+
+
+class Calls:
+    """What counts its calls, one of them without a task of its own."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+
+    async def task(self, value: Any) -> None:
+        self.ran.append("task")
+
+    @graftwire.nonblocking
+    def inline(self, value: Any) -> None:
+        self.ran.append("inline")
+
+
+TWO = b"\xd9\xa4\x07\x02"  # a reference of the acceptor, which an initiator does not give
+
+
+def arguments(*encoded: bytes) -> bytes:
+    return b"\x82" + bytes([0x80 + len(encoded)]) + b"".join(encoded) + b"\xa0"
+
+
+@pytest.mark.parametrize(
+    ("targets", "last", "ran"),
+    [
+        (["task!"], 0, []),
+        (["inline!"], 0, []),
+        (["inline", "task!"], 1, ["inline"]),
+        (["inline", "inline!", "inline", "task"], 1, ["inline"]),  # what is behind it never runs
+        (["task!", "inline", "inline"], 5, ["inline", "inline"]),  # has run, and is not denied
+    ],
+)
+async def test_goaway_names_the_last_call_that_may_have_run(
+    targets: list[str], last: int, ran: list[str]
+) -> None:
+    """Clauses REF-1, LEAVE-4 and LEAVE-5; `!` marks the call with a reference that breaks REF-1."""
+    calls = Calls()
+    host = Host({"Calls": calls}, guard=Guard(graftwire.Anonymous())).receiver()
+    async with session_and_peer(receiver=host) as (session, peer):
+        for target in targets:
+            body = arguments(TWO if target.endswith("!") else b"\x00")
+            peer.conn.call(0, f"Calls.{target.rstrip('!')}", body)
+        await peer.write()
+        await peer.wait_for_end()
+        (goaway,) = peer.of(frames.Goaway)
+        assert (goaway.last, goaway.code) == (last, ErrorCode.PROTOCOL)
+        assert "REF-1" in str(session.ending)
+        assert calls.ran == ran

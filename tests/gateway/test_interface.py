@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import decimal
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+import functools
+import typing
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -124,6 +126,94 @@ def test_two_streams() -> None:
 
     with pytest.raises(InterfaceError, match="takes two streams"):
         Method("two", two)
+
+
+@pytest.mark.parametrize("hint", [typing.AsyncIterator, typing.AsyncIterable, AsyncIterator, AsyncIterable])
+def test_a_stream_that_does_not_say_of_what(hint: Any) -> None:
+    async def take(items: Any) -> int:
+        return 0
+
+    take.__annotations__["items"] = hint
+    with pytest.raises(InterfaceError) as caught:
+        Method("Sample.take", take)
+    assert str(caught.value) == (
+        "items of Sample.take is a stream that does not say of what: write AsyncIterator[int], or "
+        "AsyncIterator[Any] for items of any type"
+    )
+
+
+@pytest.mark.parametrize("hint", [typing.AsyncIterator, typing.Iterator, AsyncGenerator, Iterator])
+def test_a_given_stream_may_be_of_anything(hint: Any) -> None:
+    def give() -> Any: ...
+
+    give.__annotations__["return"] = hint
+    method = Method("give", give)
+    assert (method.how, method.shape, method.result) == ("thread", frames.SERVER_STREAM, None)
+
+
+# --- callables that are no functions ---------------------------------------------------------------------------------
+
+
+class Waiting:
+    @raises(KeyError)
+    async def __call__(self, a: int) -> int:
+        return a
+
+
+class Plain:
+    @nonblocking
+    def __call__(self, a: int) -> int:
+        return a
+
+
+class Making:
+    def __init__(self, a: int, b: int) -> None: ...
+
+
+async def adding(a: int, b: int) -> int:
+    return a + b
+
+
+@functools.lru_cache
+def cached(a: int) -> int:
+    return a
+
+
+@pytest.mark.parametrize(
+    ("function", "how", "refused"),
+    [
+        (Waiting(), "task", "arguments[0]"),
+        (Plain(), "inline", "arguments[0]"),
+        (functools.partial(adding, 1), "task", "arguments[0]"),
+        (functools.partial(functools.partial(adding), b=1), "task", "arguments[0]"),
+        (functools.partial(Waiting()), "task", "arguments[0]"),
+        (functools.partial(Making, 1), "thread", "arguments[0]"),
+        (cached, "thread", "arguments[0]"),
+        ([].append, "thread", None),
+        (str.upper, "thread", None),
+        (print, "thread", None),
+        (max, "thread", None),
+    ],
+)
+def test_anything_callable(function: Callable[..., object], how: str, refused: str | None) -> None:
+    """What is written in Python has its annotations, wherever they stand; what is written in C takes what it gets."""
+    method = Method("", function)
+    assert method.how == how
+    assert method.bind([7], {}) == ([7], {})
+    if refused is None:
+        assert method.bind(["7"], {}) == (["7"], {})
+    else:
+        with pytest.raises(BadArguments) as caught:
+            method.bind(["7"], {})
+        assert caught.value.path == refused
+
+
+def test_marks_of_a_callable_object() -> None:
+    assert (
+        Method("", Waiting()).raises
+        == Method("", functools.partial(Waiting())).raises
+        == {"KeyError": KeyError}
+    )
 
 
 def test_only_a_plain_def_is_nonblocking() -> None:

@@ -158,6 +158,17 @@ def test_hello_goes_before_control_frames(fresh: Any, written: Any) -> None:
     assert [type(frame) for frame in written(core)] == [frames.Hello, frames.Pong]
 
 
+def test_a_hello_that_waits_goes_before_the_goaway_of_an_error(written: Any) -> None:
+    """Clauses LEAVE-4 and HELLO-10: a GOAWAY in place of HELLO could not name the call that came before the fault."""
+    core = Connection(Role.ACCEPTOR)
+    call = frames.Call(1, 0, "Any", None, None, NOTHING)
+    core.receive(frames.encode(frames.Hello((1,), Limits())) + frames.encode(call))
+    core.receive(frames.encode(call))
+    hello, goaway = written(core)
+    assert type(hello) is frames.Hello
+    assert goaway == frames.Goaway(1, ErrorCode.PROTOCOL)
+
+
 def test_a_goaway_that_waits_for_hello_is_not_passed_by_the_next(written: Any) -> None:
     """Clause LEAVE-1: the last id of GOAWAY does not rise."""
     core = Connection(Role.ACCEPTOR)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from graftwire.protocol import Exports, Imports, LocalProtocolError, ProtocolViolation, Role
-from graftwire.protocol.errors import Denied, UnknownTarget
 
 
 @pytest.mark.parametrize(("role", "ids"), [(Role.INITIATOR, [1, 3, 5]), (Role.ACCEPTOR, [2, 4, 6])])
@@ -13,7 +12,7 @@ def test_every_sending_gets_a_fresh_id(role: Role, ids: list[int]) -> None:
     exports.release(ids[0])
     exports.release(ids[1])
     assert exports.allocate(thing) == ids[2]
-    assert exports.get(ids[2]) is thing
+    assert exports.get(ids[2]) == (thing, None)
     assert len(exports) == 1
 
 
@@ -44,27 +43,10 @@ def test_what_was_released_is_gone() -> None:
         exports.release(id)
 
 
-def test_what_was_withdrawn_is_unknown_until_it_is_released() -> None:
-    exports, thing, other = Exports(Role.ACCEPTOR), [], []
-    ids = [exports.allocate(thing), exports.allocate(other), exports.allocate(thing)]
-    exports.withdraw(thing)
-    for id in (ids[0], ids[2]):
-        with pytest.raises(UnknownTarget):
-            exports.get(id)
-        exports.release(id)
-    assert exports.get(ids[1]) is other
-
-
-def test_a_reference_works_for_its_identity_alone() -> None:
+def test_a_reference_knows_whom_it_was_given_to() -> None:
     exports = Exports(Role.INITIATOR)
     id = exports.allocate("it", "ada")
-    assert exports.get(id, "ada") == "it"
-    for identity in ("eve", None):
-        with pytest.raises(Denied):
-            exports.get(id, identity)
-    exports.withdraw("it")
-    with pytest.raises(Denied):
-        exports.get(id, "eve")
+    assert exports.get(id) == ("it", "ada")
 
 
 def test_an_error_kills_what_its_call_carried() -> None:
@@ -74,7 +56,7 @@ def test_an_error_kills_what_its_call_carried() -> None:
     exports.kill([first, second])
     with pytest.raises(ProtocolViolation, match="REF-2"):
         exports.release(second)
-    assert exports.get(third) == 2
+    assert exports.get(third) == (2, None)
 
 
 def test_a_session_that_ends_lets_go() -> None:

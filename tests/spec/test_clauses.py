@@ -20,10 +20,10 @@ GRAMMAR = ROOT / "spec" / "frames.cddl"
 
 FAMILIES = (
     "FRAME", "HEAD", "HELLO", "AUTH", "CALL", "STREAM", "CREDIT", "CANCEL", "CTX", "REF", "KEEP", "LEAVE", "ERR",
-    "VAL", "ORDER", "LINK", "WS",
+    "VAL", "ORDER", "LINK", "WS", "DESCRIBE",
 )  # fmt: skip
 # What looks like a clause in the code and is something else.
-OTHER_WORDS = {"UTF-8", "SHA-256", "ISO-8601"}
+OTHER_WORDS = {"UTF-8", "SHA-256", "ISO-8601", "P-256", "P-384", "P-521"}
 
 # Printed so in the standard.
 MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"

@@ -515,6 +515,9 @@ class ReferenceDriver(Driver):
         elif isinstance(frame, frames.Call):
             self.given = self.carried[frame.id] = []
             values.decode_arguments(frame.body, reference=self.give)
+        elif isinstance(frame, frames.Item):
+            self.given = self.carried[frame.id]
+            values.decode(frame.body, reference=self.give)
         super().tell(frame)
 
     def give(self, id: int) -> values.Reference:

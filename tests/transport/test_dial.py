@@ -170,12 +170,17 @@ async def test_a_unix_socket(tmp_path: Path) -> None:
             await refusal(f"unix:{tmp_path / 'd'}")
             == f"{tmp_path / 'd'} is not a stream socket; check the path"
         )
+    (tmp_path / "file").touch()
+    for other in (tmp_path / "file", tmp_path):
+        assert await refusal(f"unix:{other}") == f"{other} is not a socket; check the path"
 
 
 @pytest.mark.parametrize(
     ("number", "sentence"),
     [
         (errno.EACCES, "this user may not use the socket /s; run as the user that owns it"),
+        (errno.ENOTSOCK, "/s is not a socket; check the path"),
+        (errno.ECONNREFUSED, "nobody listens at /s; start the server"),  # it was there a moment ago
         (errno.EIO, f"can't use the socket /s: {os.strerror(errno.EIO)}"),
     ],
 )

@@ -52,7 +52,7 @@ async def test_what_can_be_given() -> None:
         assert references.give(ByReference(object())) == 3
         assert references.taken() == [1, 3]
         assert references.taken() is None
-        assert references.resolve(1) is len
+        assert references.resolve(1) == (len, None)
         for no in (object(), 5, int, Remote(session, 2)):
             with pytest.raises(TypeError):
                 references.give(no)
@@ -128,6 +128,44 @@ async def test_what_nobody_reads_goes_back_with_all_that_is_in_it() -> None:
         session.references.release_all_in(b"\xd9\xa4\x07\xff")
         await trio.testing.wait_all_tasks_blocked()
         await released(peer, 2, 4, 6)
+
+
+@pytest.mark.parametrize("id", [3, 4], ids=["parity", "held"])
+async def test_what_nobody_reads_is_judged_all_the_same(id: int) -> None:
+    """Clause REF-1: an item that is dropped must not hold what its sender can't have given."""
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+        session.references.arrived(4)
+        async with session.open(1, "Any", NOTHING) as stream:
+            await peer.wait_for(frames.Call)
+        peer.conn.item(stream.id, reference(id))
+        await peer.write()
+        await peer.wait_for_end()
+        assert "REF-1" in str(session.ending)
+        assert peer.of(frames.Goaway)[0].code is ErrorCode.PROTOCOL
+        assert not peer.of(frames.Release)
+
+
+@pytest.mark.parametrize("end", ["end", "cancel", None])
+async def test_items_that_came_with_a_call_that_is_refused_are_dead(end: str | None) -> None:
+    """Clause REF-4: read together with their CALL, they come behind its ERROR, and must not be released."""
+    async with session_and_peer() as (session, peer):
+        for _ in range(2):
+            id = peer.conn.call(2, "Any", NOTHING)
+            peer.conn.item(id, reference(id))
+            if end is not None:
+                getattr(peer.conn, end)(id)
+        await peer.write()
+        for refused in await peer.wait_for(frames.Error, 2):
+            assert refused.code is ErrorCode.UNKNOWN_TARGET
+        if end is None:
+            for id in (1, 3):
+                peer.conn.item(id, NULL)
+                peer.conn.end(id)
+            await peer.write()
+        await trio.testing.wait_all_tasks_blocked()
+        await released(peer)
+        assert not session._serving._failed  # nothing is kept for a call that is closed
+        assert session.usable
 
 
 async def test_an_error_kills_what_its_call_carried() -> None:

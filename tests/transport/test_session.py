@@ -20,6 +20,7 @@ from graftwire.transport.facts import LinkFacts
 from graftwire.transport.incoming import CallEnded, IncomingCall
 from graftwire.transport.link import ConnectOptions, Link, ListenOptions
 from graftwire.transport.memory import memory_pair
+from graftwire.transport.references import ByReference
 from graftwire.transport.serving import MOST_PARKED
 from graftwire.transport.session import Session, Timing
 from graftwire.transport.url import parse
@@ -38,6 +39,9 @@ class Answers:
     def __init__(self, handler: Callable[[IncomingCall], Awaitable[bytes]]) -> None:
         self._handler = handler
         self.verdicts: list[bytes | Exception | None] = []
+
+    def arrived(self, call: IncomingCall) -> None:
+        pass
 
     def answer(self, call: IncomingCall) -> bytes | None:
         return NULL if call.target == "Inline" else None
@@ -115,6 +119,17 @@ async def test_an_end_inside_a_frame_is_an_error() -> None:
         await peer.link.send_eof()
         await session.wait_ended()
         assert "FRAME-8" in str(session.ending)
+
+
+async def test_after_a_half_close_one_goaway_goes_out_and_nothing_else() -> None:
+    """Clause LEAVE-9: the call that is open gets no terminal, but its caller learns how far this side came."""
+    async with session_and_peer(receiver=Answers(hang)) as (session, peer):
+        peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        await peer.link.send_eof()
+        await peer.wait_for_end()
+        assert peer.events[1:-1] == [frames.Goaway(1, ErrorCode.NONE)]
+        await session.wait_ended()
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -777,10 +792,14 @@ async def test_nobody_judges_a_proof_without_a_receiver() -> None:
         assert goaway.code is ErrorCode.UNAUTHENTICATED
 
 
+async def backwards(data: bytes) -> bytes:
+    return data[::-1]
+
+
 async def test_proving_who_this_side_is() -> None:
     async with session_and_peer(Role.INITIATOR) as (session, peer):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(session.authenticate, "test", b"first", lambda data: data[::-1])
+            nursery.start_soon(session.authentication.prove, "test", b"first", backwards)
             await peer.wait_for(frames.Auth)
             peer.conn.challenge(b"abc")
             await peer.write()
@@ -792,7 +811,7 @@ async def test_proving_who_this_side_is() -> None:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(answer_refusing, peer)
                 try:
-                    await session.authenticate("test", b"again")
+                    await session.authentication.prove("test", b"again")
                 except errors.Unauthenticated as error:
                     failed = error
                 nursery.cancel_scope.cancel()
@@ -986,7 +1005,7 @@ async def test_a_challenge_without_an_answer_to_it() -> None:
 
             async def prove() -> None:
                 with pytest.raises(errors.Unauthenticated) as caught:
-                    await session.authenticate("test", b"all I have")
+                    await session.authentication.prove("test", b"all I have")
                 assert str(caught.value) == (
                     "the other side asks for a further proof, and this credential has none"
                 )
@@ -1264,8 +1283,9 @@ async def test_a_failure_without_a_task_and_larger_than_a_frame() -> None:
 
 async def test_a_call_on_a_reference_that_was_withdrawn() -> None:
     async with session_and_peer(receiver=Answers(say_null)) as (session, peer):
-        id = session.references.give(len)
-        session.references._exports.withdraw(len)
+        mark = ByReference(object())
+        id = session.references.give(mark)
+        mark.withdraw()
         peer.conn.call(0, (id, ""), NOTHING)
         await peer.write()
         (error,) = await peer.wait_for(frames.Error)

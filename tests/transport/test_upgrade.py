@@ -205,7 +205,7 @@ async def test_an_endless_body_is_not_read() -> None:
 
 @pytest.mark.parametrize(
     ("url", "advice"),
-    [(URL, "whether the URL has to begin with wss"), (WSS, "whether the URL has to begin with ws")],
+    [(URL, "whether the URL has to begin with wss"), (WSS, "whether the URL has to begin with tls")],
 )
 @pytest.mark.parametrize(
     "said",
@@ -279,7 +279,7 @@ async def test_a_reset_in_place_of_an_answer_is_told_so() -> None:
             raise AssertionError
     assert str(caught.value) == (
         f"{WSS} closed the connection in place of answering the WebSocket handshake; check the port, and "
-        "whether the URL has to begin with ws"
+        "whether the URL has to begin with tls"
     )
     assert isinstance(caught.value.__cause__, trio.BrokenResourceError)
 

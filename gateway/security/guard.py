@@ -1,0 +1,270 @@
+"""Asking the plugins of a receiver, each in its turn and its time; whatever goes wrong with one is a refusal."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar, cast
+
+import trio
+
+from graftwire.protocol.errors import CallError, Denied, ErrorCode, Unauthenticated
+from graftwire.protocol.limits import LARGEST_PROOF
+
+from ..audit.trail import Trail
+from .anonymous import Anonymous
+from .errors import SecurityChoiceMissing, SecurityError
+from .identity import NOBODY, Identity, Standing
+from .plugins import (
+    Attempt,
+    AuditSink,
+    Authenticator,
+    Authoriser,
+    Challenge,
+    Permission,
+    Plugin,
+    Refusal,
+    Request,
+)
+
+_log: Final = logging.getLogger("graftwire.gateway")
+
+SECONDS: Final = 5.0  # that a plugin gets for one answer, unless told otherwise
+LONGEST_SUBJECT: Final = 255  # characters
+
+Auth = Anonymous | Authenticator
+"""What `auth=` takes: a choice of who may call."""
+
+_ANONYMOUS: Final = Standing(NOBODY, "anonymous")
+_Answer = TypeVar("_Answer")
+_One = TypeVar("_One")
+
+
+class Refused(Exception):
+    """A decision against: what the other side is told, and who decided it, and why."""
+
+    def __init__(self, code: ErrorCode, plugin: str, reason: str) -> None:
+        super().__init__(code.label)
+        self.code = code
+        self.plugin = plugin
+        self.reason = reason
+
+    @property
+    def error(self) -> CallError:
+        """What the other side is told."""
+        return Denied() if self.code is ErrorCode.DENIED else Unauthenticated()
+
+
+def listed(given: _One | Sequence[_One] | None) -> tuple[_One, ...]:
+    """What was given as one thing, or as several in their order."""
+    if given is None:
+        return ()
+    return tuple(cast("Sequence[_One]", given)) if isinstance(given, list | tuple) else (cast("_One", given),)
+
+
+class Guard:
+    """The plugins of a receiver: who may call it, and what.
+
+    `auth` are the choices of who is let in; `allow` the authorisers, all of which have to allow a call; `audit` where
+    the records go. `seconds` is what each plugin gets for an answer. `plain_proofs`: proofs are also taken over links
+    that do not protect them (clause AUTH-10).
+
+    Raises SecurityChoiceMissing where authenticators are given and nobody says what those whom they know may call,
+    SecurityError for what is no plugin, and for two authenticators of one scheme.
+    """
+
+    def __init__(
+        self,
+        auth: Auth | Sequence[Auth] | None = None,
+        allow: Authoriser | Sequence[Authoriser] | None = None,
+        audit: Trail | AuditSink | Sequence[AuditSink] | None = None,
+        *,
+        seconds: float = SECONDS,
+        plain_proofs: bool = False,
+    ) -> None:
+        choices = listed(auth)
+        self._authenticators = _by_scheme(choices)
+        self._authorisers = _checked(listed(allow), Authoriser, "allow")
+        self.seconds = seconds
+        self._plain_proofs = plain_proofs
+        self.trail = audit if isinstance(audit, Trail) else Trail(listed(audit))
+        self.lets_anonymous_in = any(isinstance(choice, Anonymous) for choice in choices)
+        self.needs_arguments = any(each.needs_arguments for each in self._authorisers)
+        if self._authenticators and not self._authorisers:
+            raise SecurityChoiceMissing(
+                "nobody has said what those who are let in may call: add allow=graftwire.AnyIdentity() to let every "
+                "authenticated caller call everything, or another authoriser"
+            )
+
+    @property
+    def stranger(self) -> Standing | None:
+        """What is known of a side that has proved nothing."""
+        return _ANONYMOUS if self.lets_anonymous_in else None
+
+    @property
+    def asks_nobody(self) -> bool:
+        """Whether a call is decided without any plugin, and nobody wants a record of what was allowed."""
+        return not (self._authenticators or self._authorisers or self.trail.wanted)
+
+    async def start(self) -> None:
+        """Let all plugins get ready. Raises SecurityError."""
+        for plugin in (*dict.fromkeys(self._authenticators.values()), *self._authorisers, *self.trail.sinks):
+            with trio.move_on_after(self.seconds) as scope:
+                try:
+                    await plugin.start()
+                except SecurityError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever it raises, there is nothing to start with
+                    raise SecurityError(
+                        f"the plugin {plugin.label} could not get ready: {place_of(error)}; look there"
+                    ) from None
+            if scope.cancelled_caught:
+                raise SecurityError(f"the plugin {plugin.label} was not ready within {self.seconds:g} s")
+
+    def check_current(self, standing: Standing) -> None:
+        """Raises Refused for an identity that has expired, or that its authenticator counts no more."""
+        if standing.until <= trio.current_time():
+            raise Refused(ErrorCode.UNAUTHENTICATED, standing.voucher, "the identity has expired")
+        authenticator = self._authenticators.get(standing.identity.scheme)
+        if authenticator is None:
+            return
+        try:
+            reason = authenticator.withdrawn(standing.identity)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises, it is no pass
+            _log.error("the plugin %s failed: %s", authenticator.label, place_of(error))
+            reason = f"the plugin raised {type(error).__name__}"
+        if reason is not None:
+            raise Refused(ErrorCode.UNAUTHENTICATED, authenticator.label, reason)
+
+    def voucher(self, scheme: str) -> str:
+        """Who judges proofs of a scheme, as the audit log calls it."""
+        authenticator = self._authenticators.get(scheme)
+        return "none" if authenticator is None else authenticator.label
+
+    async def identify(self, attempt: Attempt) -> Standing | Challenge:
+        """Judge a proof. Raises Refused."""
+        if not (attempt.facts.confidential or self._plain_proofs):
+            raise Refused(
+                ErrorCode.UNAUTHENTICATED,
+                "link",
+                "a proof came over a link that does not protect it, and plain_proofs is not set",
+            )
+        authenticator = self._authenticators.get(attempt.scheme)
+        if authenticator is None:
+            raise Refused(ErrorCode.UNAUTHENTICATED, "none", "there is no authenticator for this scheme")
+        answer = await self._ask(
+            authenticator, authenticator.authenticate, attempt, ErrorCode.UNAUTHENTICATED
+        )
+        match answer:
+            case Identity():
+                return _standing(answer, attempt.scheme, authenticator.label)
+            case Challenge():
+                if attempt.single_call:
+                    reason = "its scheme needs a challenge, which the credential of a call can't have"
+                elif len(answer.data) > LARGEST_PROOF:
+                    reason = "its challenge is larger than a frame takes"
+                else:
+                    return answer
+                raise Refused(ErrorCode.UNAUTHENTICATED, authenticator.label, reason)
+            case _:
+                raise _no(authenticator, answer, ErrorCode.UNAUTHENTICATED)
+
+    async def authorise(self, request: Request) -> tuple[str, Permission]:
+        """Ask the authorisers whether a call may be made; with arguments only those that need them.
+
+        Returns who allowed it and why. Raises Refused.
+        """
+        asked = [each for each in self._authorisers if request.arguments is None or each.needs_arguments]
+        if not asked:
+            return "anonymous", Permission("anonymous callers may call everything")
+        reasons: list[str] = []
+        seconds = math.inf
+        for authoriser in asked:
+            answer = await self._ask(authoriser, authoriser.authorise, request, ErrorCode.DENIED)
+            if not isinstance(answer, Permission):
+                raise _no(authoriser, answer, ErrorCode.DENIED)
+            if answer.reason:
+                reasons.append(answer.reason if len(asked) == 1 else f"{authoriser.label}: {answer.reason}")
+            seconds = min(seconds, answer.seconds)
+        return ", ".join(each.label for each in asked), Permission("; ".join(reasons), seconds)
+
+    async def _ask(
+        self, plugin: Plugin, question: Callable[[Any], Awaitable[_Answer]], about: Any, code: ErrorCode
+    ) -> _Answer:
+        """A plugin's answer, in its time. Raises Refused for none."""
+        with trio.move_on_after(self.seconds) as scope:
+            try:
+                answer = await question(about)
+            except Exception as error:  # noqa: BLE001 - whatever a plugin raises, it is no pass
+                # its text may hold anything, a proof above all; where it was raised is enough to find it
+                _log.error("the plugin %s failed: %s", plugin.label, place_of(error))
+                raise Refused(code, plugin.label, f"the plugin raised {type(error).__name__}") from None
+            if not scope.cancel_called:
+                return answer
+        _log.error("the plugin %s took longer than %g s", plugin.label, self.seconds)
+        raise Refused(code, plugin.label, f"the plugin took longer than {self.seconds:g} s")
+
+
+def place_of(error: BaseException) -> str:
+    """What kind of exception it is and where it was raised, without its text, which may hold anything."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "" if trace is None else f" in {trace.tb_frame.f_code.co_qualname}, line {trace.tb_lineno}"
+    return type(error).__name__ + where
+
+
+def _no(plugin: Plugin, answer: object, code: ErrorCode) -> Refused:
+    if isinstance(answer, Refusal):
+        return Refused(code, plugin.label, answer.reason)
+    _log.error("the plugin %s gave a %s, which is no answer", plugin.label, type(answer).__name__)
+    return Refused(code, plugin.label, f"the plugin gave a {type(answer).__name__}, which is no answer")
+
+
+def _standing(identity: Identity, scheme: str, voucher: str) -> Standing:
+    """What an authenticator found, with its end on the clock that calls are timed by. Raises Refused."""
+    if not 0 < len(identity.subject) <= LONGEST_SUBJECT:
+        raise Refused(
+            ErrorCode.UNAUTHENTICATED, voucher, "its subject is empty, or longer than 255 characters"
+        )
+    until = math.inf
+    if identity.expires is not None:
+        left = (identity.expires - datetime.now(UTC)).total_seconds()
+        if left <= 0:
+            raise Refused(ErrorCode.UNAUTHENTICATED, voucher, "the identity has expired")
+        until = trio.current_time() + left
+    if identity.scheme != scheme:
+        identity = replace(identity, scheme=scheme)
+    return Standing(identity, voucher, until)
+
+
+def _by_scheme(choices: Sequence[object]) -> dict[str, Authenticator]:
+    found: dict[str, Authenticator] = {}
+    for choice in choices:
+        if isinstance(choice, Anonymous):
+            continue
+        [authenticator] = _checked((choice,), Authenticator, "auth")
+        for scheme in authenticator.schemes:
+            if scheme in found:
+                raise SecurityError(
+                    f"two authenticators judge the scheme {scheme} ({found[scheme].label} and {authenticator.label}); "
+                    "leave one of them out"
+                )
+            found[scheme] = authenticator
+    return found
+
+
+def _checked(given: Sequence[object], kind: type[_One], option: str) -> tuple[_One, ...]:
+    for each in given:
+        if not isinstance(each, kind):
+            what = each.__name__ if isinstance(each, type) else type(each).__name__
+            remedy = (
+                "; make one, as in " + what + "(…)"
+                if isinstance(each, type) and issubclass(each, kind)
+                else ""
+            )
+            raise SecurityError(f"{option}= takes {kind.__name__}s, and {what} is none{remedy}")
+    return cast("tuple[_One, ...]", tuple(given))

@@ -1,0 +1,152 @@
+"""TOML files of security plugins, read strictly: what is not understood is refused, not passed over."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Final, cast
+
+from .errors import SecurityError
+from .watched_files import File
+
+_SHOWN: Final = re.compile(r"[\w.-]{1,24}")  # a longer key may be a secret that lost its own
+
+
+class Table:
+    """A table of a TOML file.
+
+    Whatever is wrong with it raises SecurityError with the file, the line where that can be found, and the remedy;
+    no value is ever shown. `lines` are its first line and the one after its last.
+    """
+
+    def __init__(
+        self, file: File, text: list[str], values: Mapping[str, object], what: str, lines: tuple[int, int]
+    ) -> None:
+        self.values = values
+        self._file = file
+        self._text = text
+        self._what = what
+        self._lines = lines
+
+    @classmethod
+    def parse(cls, file: File, data: bytes) -> Table:
+        """The top level of a file."""
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise SecurityError(f"{file} is not text in UTF-8; write it as TOML") from None
+        lines = text.splitlines()
+        try:
+            return cls(file, lines, tomllib.loads(text), "the file", (1, len(lines) + 1))
+        except tomllib.TOMLDecodeError as error:
+            # the parser's own sentence may quote a value
+            at = re.search(r"at line (\d+)", str(error))
+            line = at[1] if at else max(len(lines), 1)
+            raise SecurityError(
+                f"{file}, line {line}: this is not TOML; correct it there or just above"
+            ) from None
+
+    def known(self, *keys: str) -> None:
+        """Refuse every key that is not one of these."""
+        for key in self.values:
+            if key not in keys:
+                shown = f" {key}" if _SHOWN.fullmatch(key) else ""
+                raise self.wrong(key, f"{self._what} has an unknown key{shown}; {nearest(key, keys)}")
+
+    def text(self, key: str) -> str:
+        """A text that is not empty and has no control characters."""
+        value = self._needed(key)
+        if not isinstance(value, str) or not value or not value.isprintable():
+            raise self.wrong(key, f"{key} of {self._what} has to be a text of printable characters")
+        return value
+
+    def texts(self, key: str) -> frozenset[str]:
+        """A list of such texts; empty where the key is not there."""
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or not all(
+            isinstance(one, str) and one and one.isprintable() for one in cast("list[object]", value)
+        ):
+            raise self.wrong(key, f'{key} of {self._what} has to be a list of texts, as in {key} = ["clerk"]')
+        return frozenset(cast("list[str]", value))
+
+    def secret(self, key: str, least: int) -> bytes:
+        """Bytes in base64, at least so many."""
+        return secret(self.text(key), f"{self._place(key)}{key} of {self._what}", least)
+
+    def table(self, key: str) -> Table:
+        """The table under a key."""
+        value = self._needed(key)
+        if not isinstance(value, dict):
+            raise self.wrong(key, f"{key} has to be a table; begin it with [{key}]")
+        found = self._headers(rf"\[\s*{re.escape(key)}\s*\]")
+        lines = found[0] if len(found) == 1 else (0, 0)
+        return Table(self._file, self._text, cast("dict[str, object]", value), f"[{key}]", lines)
+
+    def tables(self, key: str) -> list[Table]:
+        """The tables under a key that can be there several times; at least one."""
+        value = self._needed(key)
+        entries = cast("list[object]", value) if isinstance(value, list) else []
+        if not entries or not all(isinstance(one, dict) for one in entries):
+            raise self.wrong(key, f"{key} has to be one table or more; begin each with [[{key}]]")
+        found = self._headers(rf"\[\[\s*{re.escape(key)}\s*\]\]")
+        if len(found) != len(entries):
+            found = [(0, 0)] * len(entries)
+        return [
+            Table(self._file, self._text, cast("dict[str, object]", one), f"[[{key}]] number {number}", lines)
+            for number, (one, lines) in enumerate(zip(entries, found, strict=True), 1)
+        ]
+
+    def wrong(self, key: str | None, sentence: str) -> SecurityError:
+        """The error for what is wrong at a key, or with the whole table."""
+        return SecurityError(f"{self._place(key)}{sentence}")
+
+    def _needed(self, key: str) -> object:
+        if key not in self.values:
+            raise self.wrong(None, f"{self._what} has no {key}; add it")
+        return self.values[key]
+
+    def _place(self, key: str | None) -> str:
+        """File and line: of the key if it can be told for sure, or else of the table."""
+        first, end = self._lines
+        line = first if first > 1 else 0
+        if key is not None:
+            name = rf"""["']?{re.escape(key)}["']?"""
+            at = re.compile(rf"\s*(\[+\s*{name}\s*\]|{name}\s*[.=])")
+            found = (
+                [number for number in range(first, end) if at.match(self._text[number - 1])] if first else []
+            )
+            line = found[0] if len(found) == 1 else line
+        return f"{self._file}, line {line}: " if line else f"{self._file}: "
+
+    def _headers(self, header: str) -> list[tuple[int, int]]:
+        """The lines of each table with such a header: from it to the next header."""
+        every = [number for number, line in enumerate(self._text, 1) if line.lstrip().startswith("[")]
+        return [
+            (first, next((number for number in every if number > first), len(self._text) + 1))
+            for first in every
+            if re.match(rf"\s*{header}", self._text[first - 1])
+        ]
+
+
+def secret(text: str, what: str, least: int) -> bytes:
+    """A secret in base64 (the usual alphabet) as bytes; SecurityError where it is none, or shorter than `least`."""
+    try:
+        value = base64.b64decode(text.strip(), validate=True)
+    except (ValueError, binascii.Error):
+        value = b""
+    if len(value) < least:
+        raise SecurityError(
+            f"{what} has to be base64 of at least {least} random bytes; make one with openssl rand -base64 {least}"
+        )
+    return value
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The remedy for a name that is not known: the nearest one, and all there are."""
+    known = tuple(known)
+    close = get_close_matches(name, known, 1)
+    return (f"did you mean {close[0]}? " if close else "") + f"there are: {', '.join(known)}"
