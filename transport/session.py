@@ -1,5 +1,3 @@
-# pyright: reportPrivateUsage=false
-# (the table of a session's own reactions stands below the class)
 """A session: the protocol core, a link, and the tasks between them.
 
 Three tasks for each session: one reads and never waits for the application, one writes, one keeps the time. Calls of
@@ -99,6 +97,25 @@ class Session:
         self._leaving = False  # this side has said that it will
         self.opened = trio.Event()  # the other side has said HELLO, or the session is over
         self._ended = trio.Event()
+        # by the class of the event; straight to who deals with it, because calls and results are many
+        self._reactions: dict[type, Callable[[Any], None]] = {
+            events.Opened: self._on_opened,
+            events.Failed: self._on_failed,
+            events.EndOfInput: self._on_end_of_input,
+            frames.Goaway: self._on_goaway,
+            frames.Call: self._serving.begin,
+            frames.Result: self._calling.on_result,
+            frames.Error: self._calling.on_error,
+            frames.Item: self._on_item,
+            frames.End: lambda frame: self._serving.feed_end(frame.id),
+            frames.Cancel: self._on_cancel,
+            frames.Credit: lambda _: self.items.changed(),
+            frames.Pong: self._on_pong,
+            frames.Release: self._on_release,
+            frames.Auth: self._authentication.on_auth,
+            frames.Challenge: self._authentication.on_challenge,
+            frames.Accepted: lambda _: self._authentication.on_accepted(),
+        }
 
     # --- what is known about it --------------------------------------------------------------------------------------
 
@@ -229,7 +246,7 @@ class Session:
 
     async def _read(self) -> None:
         link, conn, output, watch = self._link, self._conn, self._output, self._watch
-        reactions = _REACTIONS
+        reactions = self._reactions
         while self._ending is None:
             try:
                 data = await link.receive()
@@ -243,7 +260,7 @@ class Session:
                 size, found = 0, [events.Failed(violation)]
             again = watch.read(size)
             for event in found:
-                reactions[type(event)](self, event)
+                reactions[type(event)](event)
             if again is not None:
                 self._timers.wake(again)
             if conn.has_output:
@@ -361,7 +378,7 @@ class Session:
     def react(self, happened: list[events.Event]) -> None:
         """Deal with events that the protocol core gave elsewhere than in reading: what waited for an AUTH's outcome."""
         for event in happened:
-            _REACTIONS[type(event)](self, event)
+            self._reactions[type(event)](event)
 
     def refused(self) -> None:
         """The other side's authentication was refused, and it was told so: the session is over."""
@@ -412,27 +429,12 @@ class Session:
             why = Unavailable(f"the other side ended the session: {meaning}")
         self._end(why, last=event.last)
 
-    def _on_result(self, frame: frames.Result) -> None:
-        self._calling.on_result(frame)
-
-    def _on_error(self, frame: frames.Error) -> None:
-        self._calling.on_error(frame)
-
-    def _on_call(self, frame: frames.Call) -> None:
-        self._serving.begin(frame)
-
     def _on_item(self, frame: frames.Item) -> None:
         if not (self._calling.on_item(frame) or self._serving.feed(frame)):
             self.discarded(frame.id, frame.body)  # its call was cancelled meanwhile
 
-    def _on_end(self, frame: frames.End) -> None:
-        self._serving.feed_end(frame.id)
-
     def _on_cancel(self, frame: frames.Cancel) -> None:
         self._serving.cancel(frame.id, ErrorCode.CANCELLED)
-
-    def _on_credit(self, frame: frames.Credit) -> None:
-        self.items.changed()
 
     def _on_pong(self, frame: frames.Pong) -> None:
         if self._pong is not None:
@@ -455,23 +457,3 @@ class Session:
             before = begun + 2  # calls behind it have run, and GOAWAY must not deny that (LEAVE-5)
         self._conn.fail(violation, before=before)
         self._on_failed(events.Failed(violation))
-
-
-_REACTIONS: Final[dict[type, Callable[[Session, Any], None]]] = {
-    events.Opened: Session._on_opened,
-    events.Failed: Session._on_failed,
-    events.EndOfInput: Session._on_end_of_input,
-    frames.Goaway: Session._on_goaway,
-    frames.Call: Session._on_call,
-    frames.Result: Session._on_result,
-    frames.Error: Session._on_error,
-    frames.Item: Session._on_item,
-    frames.End: Session._on_end,
-    frames.Cancel: Session._on_cancel,
-    frames.Credit: Session._on_credit,
-    frames.Pong: Session._on_pong,
-    frames.Release: Session._on_release,
-    frames.Auth: lambda session, frame: session._authentication.on_auth(frame),
-    frames.Challenge: lambda session, frame: session._authentication.on_challenge(frame),
-    frames.Accepted: lambda session, frame: session._authentication.on_accepted(),
-}
