@@ -77,7 +77,11 @@ class Gateway:
                 nursery.start_soon(listener.serve, self._handle)
 
     async def drain(self, seconds: float = DRAIN) -> None:
-        """Stop listening, let running calls end within the bound, then end the sessions."""
+        """Stop listening, let running calls end within the bound, then end the sessions.
+
+        Whoever connects in that time, because the connection was under way, is told to go elsewhere. May be called
+        again, as when it was cancelled before.
+        """
         self._draining = True
         self.stop()
         async with trio.open_nursery() as nursery:
@@ -90,6 +94,11 @@ class Gateway:
             listener.stop()
 
     async def _handle(self, link: Link) -> None:
+        if self._draining:
+            late = Session(link, Role.ACCEPTOR, limits=self._limits, timing=self._timing)
+            late.refuse()
+            await late.run()
+            return
         receiver = self._host.receiver()
         session = Session(link, Role.ACCEPTOR, limits=self._limits, receiver=receiver, timing=self._timing)
         self.sessions.add(session)
