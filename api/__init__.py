@@ -9,6 +9,8 @@ from graftwire.gateway.audit.record import Record
 from graftwire.gateway.audit.trail import Trail
 from graftwire.gateway.gateway import Gateway, serve
 from graftwire.gateway.interface import InterfaceError, nonblocking, raises
+from graftwire.gateway.members import exposed, interface
+from graftwire.gateway.metadata.diff import Change
 from graftwire.gateway.security.anonymous import Anonymous
 from graftwire.gateway.security.errors import CredentialError, SecurityChoiceMissing, SecurityError
 from graftwire.gateway.security.identity import NOBODY, Identity, current_identity
@@ -60,6 +62,7 @@ from graftwire.transport.session import Timing
 from graftwire.transport.url import UrlError
 
 from .client import Client, connect, peer
+from .comparing import InterfaceChanged
 from .retry import Retry
 
 __all__ = [
@@ -75,6 +78,7 @@ __all__ = [
     "CallCancelled",
     "CallError",
     "Challenge",
+    "Change",
     "Client",
     "ConnectError",
     "ConnectOptions",
@@ -87,6 +91,7 @@ __all__ = [
     "ErrorCode",
     "Gateway",
     "Identity",
+    "InterfaceChanged",
     "InterfaceError",
     "InternalError",
     "Limits",
@@ -122,6 +127,8 @@ __all__ = [
     "client_context",
     "connect",
     "current_identity",
+    "exposed",
+    "interface",
     "nonblocking",
     "peer",
     "pin",

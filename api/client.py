@@ -12,6 +12,8 @@ import trio
 
 from graftwire.gateway.audit.trail import Trail
 from graftwire.gateway.host import Host
+from graftwire.gateway.members import name_of
+from graftwire.gateway.metadata.diff import Change
 from graftwire.gateway.security.errors import SecurityChoiceMissing
 from graftwire.gateway.security.guard import SECONDS, Auth, Guard
 from graftwire.gateway.security.plugins import AuditSink, Authoriser, CredentialProvider
@@ -28,6 +30,7 @@ from graftwire.transport.link import ConnectOptions
 from graftwire.transport.session import Session, Timing
 from graftwire.transport.url import parse
 
+from .comparing import InterfaceChanged, compare
 from .connection import Connection, PeerConnection
 from .proxy import make_proxy
 from .retry import Retry
@@ -186,13 +189,27 @@ class Client:
         if scope.cancelled_caught:
             raise DeadlineExceeded
 
-    def proxy(self, interface: type[Interface], name: str | None = None) -> Interface:
+    def proxy(
+        self, interface: type[Interface], name: str | None = None, *, allow_untyped: bool = False
+    ) -> Interface:
         """A typed client of `interface`, a class or a Protocol; `name` is what it is hosted as (its own name).
+
+        With `allow_untyped`, what has no annotation is sent and taken as it is, in place of being refused.
 
         Its methods make calls: results have the annotated types, exceptions declared with `raises` arrive as
         themselves, a method that gives or takes a stream returns what `stream`, `upload` or `exchange` return.
         """
-        return make_proxy(self, interface, name if name is not None else interface.__name__)
+        return make_proxy(
+            self, interface, name if name is not None else name_of(interface), allow_untyped=allow_untyped
+        )
+
+    async def compare(self, interface: type[Any], name: str | None = None) -> list[Change]:
+        """What has changed between `interface`, which this side was written for, and what the other side hosts.
+
+        Each Change says where, what, and whether it breaks calls; an empty list: nothing has changed. `name` is what it
+        is hosted as (its own name). The other side has to allow `graftwire.describe`. Raises CallError, InterfaceError.
+        """
+        return await compare(self, interface, name if name is not None else name_of(interface))
 
     async def ping(self) -> float:
         """Ask the other side for a sign of life; returns the seconds that it took."""
@@ -212,10 +229,20 @@ def peer() -> Client:
     return Client(PeerConnection(serving.session))
 
 
+async def _check_expected(client: Client, expect: Sequence[type[Any]] | Mapping[str, type[Any]]) -> None:
+    """Raises InterfaceChanged with every change of what is expected that breaks calls."""
+    named = expect if isinstance(expect, Mapping) else {name_of(each): each for each in expect}
+    changes = [change for name, each in named.items() for change in await client.compare(each, name)]
+    breaking = [change for change in changes if change.breaking]
+    if breaking:
+        raise InterfaceChanged(breaking)
+
+
 @asynccontextmanager
 async def connect(
     url: str,
     *,
+    expect: Sequence[type[Any]] | Mapping[str, type[Any]] = (),
     credential: CredentialProvider | None = None,
     services: Mapping[str, object] | None = None,
     auth: Auth | Sequence[Auth] | None = None,
@@ -232,7 +259,9 @@ async def connect(
 ) -> AsyncGenerator[Client]:
     """Connect to a gateway for as long as the block runs.
 
-    `credential` proves to the gateway who this side is, for all of the session. `options` (TLS, pins, …) are for the
+    `expect` are the classes or Protocols that this side was written for, by name where they are hosted under another
+    one: they are compared with what the gateway hosts before the block starts. `credential` proves to the gateway who
+    this side is, for all of the session. `options` (TLS, pins, …) are for the
     transport; `retry` connects again when the session is lost; `limits` is what this side takes; `threads` bounds plain
     `def` callbacks that run at once. With `eager`, the block starts without a round trip, and a peer that refuses is
     noticed at the first call.
@@ -240,8 +269,9 @@ async def connect(
     The gateway can call back what it is given a reference to. It can also call `services` by name, where `auth` (and
     `allow`) let it, as in `serve`; `audit`, `plugin_seconds` and `plain_proofs` are those of `serve`, too.
 
-    Raises UrlError, ConnectError or TlsError if no link comes about, CredentialError if there is no proof to give, and
-    CallError if what answers refuses; SecurityChoiceMissing, SecurityError and InterfaceError as `serve` does.
+    Raises UrlError, ConnectError or TlsError if no link comes about, CredentialError if there is no proof to give,
+    CallError if what answers refuses, InterfaceChanged if calls of what is expected would fail; SecurityChoiceMissing,
+    SecurityError and InterfaceError as `serve` does.
     """
     parsed = parse(url)
     if services and auth is None:
@@ -250,6 +280,7 @@ async def connect(
         )
     guard = Guard(auth, allow, audit, seconds=plugin_seconds, plain_proofs=plain_proofs)
     host = Host(services, guard=guard, threads=threads)
+    await guard.start()
     async with background_tasks() as nursery:
         connection = Connection(
             parsed,
@@ -266,6 +297,8 @@ async def connect(
         )
         await connection.dial()
         try:
-            yield Client(connection)
+            client = Client(connection)
+            await _check_expected(client, expect)
+            yield client
         finally:
             await connection.leave()

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from graftwire.gateway.interface import InterfaceError, Method, public_names
+from graftwire.gateway.interface import Method
+from graftwire.gateway.members import members_of
+from graftwire.gateway.metadata.build import build
 from graftwire.protocol import frames
 from graftwire.transport.calls import CallOptions, Stream
 
@@ -16,17 +18,19 @@ if TYPE_CHECKING:
 Interface = TypeVar("Interface")
 
 
-def make_proxy(client: Client, interface: type[Interface], name: str) -> Interface:
+def make_proxy(
+    client: Client, interface: type[Interface], name: str, *, allow_untyped: bool = False
+) -> Interface:
     """An object that calls `name.method` through `client` for each public method of `interface`.
 
-    Raises InterfaceError if a method's types can't cross the wire, or if there is no public method.
+    A property is called like a method without arguments. Raises InterfaceError if a method has a parameter or a result
+    without a type (unless `allow_untyped`) or with one that can't cross the wire, or if there is no public method.
     """
-    stubs: dict[str, Callable[..., object]] = {}
-    for method_name in public_names(interface):
-        function = getattr(interface, method_name)
-        stubs[method_name] = _stub(client, Method(f"{name}.{method_name}", function))
-    if not stubs:
-        raise InterfaceError(f"{interface.__name__} has no public method, so there is nothing to call")
+    build(interface, name, allow_untyped=allow_untyped)
+    stubs = {
+        member.name: _stub(client, Method(f"{name}.{member.name}", member.function))
+        for member in members_of(interface)
+    }
     proxy: Any = type(f"{interface.__name__}Proxy", (_Proxy,), {"__slots__": tuple(stubs)})()
     for method_name, stub in stubs.items():
         object.__setattr__(proxy, method_name, stub)

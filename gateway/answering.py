@@ -178,7 +178,7 @@ class Answering:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + self._guard.seconds):
             await self._forget_remembered(session)
             cause = None if session.ending is None else session.ending.__cause__
-            if isinstance(cause, ProtocolViolation) and cause.clause.startswith("AUTH-"):
+            if isinstance(cause, ProtocolViolation) and cause.clause.startswith(("AUTH-", "HELLO-8")):
                 # a proof that no authenticator was shown, because it is too long or out of turn
                 refused = Refused(ErrorCode.PROTOCOL, "protocol", f"{cause.text} ({cause.clause})")
                 with suppress(AuditFailed):
@@ -250,9 +250,7 @@ class Answering:
             asked.refused = refused
             failed = refused.error
         except CallError as error:
-            failed = (
-                error  # it was allowed, and fails all the same: nothing of that name, or arguments of no form
-            )
+            failed = error  # allowed, and fails all the same: nothing of that name, arguments of no form
         if asked.remembered is not None:
             asked.remembered.count += 1
         else:
@@ -265,14 +263,12 @@ class Answering:
 
     async def _decide(self, call: IncomingCall, asked: _Asked) -> None:
         """The steps of clause CALL-11 up to the arguments. Raises Refused, and CallError for what is not a decision."""
+        if call.credential is not None:
+            call.standing = None  # it takes the place of the session's identity: no falling back (AUTH-9)
+            call.standing = await self._identify(call, *call.credential)
+        standing = self._current(call)
         asked.remembered = self._recall(call)
         if asked.remembered is None:
-            if call.credential is not None:
-                call.standing = (
-                    None  # it takes the place of the session's identity, and never falls back (AUTH-9)
-                )
-                call.standing = await self._identify(call, *call.credential)
-            standing = self._current(call)
             if isinstance(call.target, str):
                 assert standing is not None
                 asked.request = Request(standing.identity, call.target, call.session.facts)

@@ -21,6 +21,7 @@ from graftwire.transport.url import parse
 
 from .audit.trail import Trail
 from .host import THREADS, Host
+from .members import Untyped
 from .security.errors import SecurityChoiceMissing
 from .security.guard import SECONDS, Auth, Guard
 from .security.plugins import AuditSink, Authoriser, CredentialProvider
@@ -76,7 +77,11 @@ class Gateway:
                 nursery.start_soon(listener.serve, self._handle)
 
     async def drain(self, seconds: float = DRAIN) -> None:
-        """Stop listening, let running calls end within the bound, then end the sessions."""
+        """Stop listening, let running calls end within the bound, then end the sessions.
+
+        Whoever connects in that time, because the connection was under way, is told to go elsewhere. May be called
+        again, as when it was cancelled before.
+        """
         self._draining = True
         self.stop()
         async with trio.open_nursery() as nursery:
@@ -89,6 +94,11 @@ class Gateway:
             listener.stop()
 
     async def _handle(self, link: Link) -> None:
+        if self._draining:
+            late = Session(link, Role.ACCEPTOR, limits=self._limits, timing=self._timing)
+            late.refuse()
+            await late.run()
+            return
         receiver = self._host.receiver()
         session = Session(link, Role.ACCEPTOR, limits=self._limits, receiver=receiver, timing=self._timing)
         self.sessions.add(session)
@@ -120,13 +130,15 @@ async def serve(
     timing: Timing | None = None,
     threads: int = THREADS,
     drain: float = DRAIN,
+    allow_untyped: bool = False,
 ) -> AsyncGenerator[Gateway]:
     """Host `services` behind `urls` for as long as the block runs.
 
     `services` maps names to objects whose public methods become callable as `Name.method`; `urls` are addresses to
     listen on (port 0: a free one). `options` (TLS, origins, …) holds for all listeners; `limits` is what each session
     takes; `threads` bounds plain `def` handlers that run at once. When the block ends, running calls get `drain`
-    seconds; when it is cancelled, the callers are told.
+    seconds; when it is cancelled, the callers are told. With `allow_untyped`, what has no annotation takes and gives
+    everything, in place of being refused.
 
     `auth` says who may call and has to be spelled out: `Anonymous()`, authenticators, or both in a list. `allow` says
     what they may call: one authoriser, or several that all have to allow a call; it may be left out with `Anonymous()`
@@ -142,6 +154,8 @@ async def serve(
         raise SecurityChoiceMissing
     if not urls:
         raise Error("a gateway needs at least one address to listen on, as in tcp://127.0.0.1:0")
+    if allow_untyped:
+        services = {name: Untyped(hosted) for name, hosted in services.items()}
     guard = Guard(auth, allow, audit, seconds=plugin_seconds, plain_proofs=plain_proofs)
     host = Host(services, guard=guard, threads=threads)
     await guard.start()

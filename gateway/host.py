@@ -11,7 +11,9 @@ from graftwire.transport.incoming import IncomingCall
 from graftwire.transport.references import ByReference
 
 from .answering import Answering, Plain
+from .discovery import DESCRIBE, Discovery
 from .interface import Method, methods_of
+from .metadata.share import share
 from .running import Items, Runner
 from .security.guard import Guard
 
@@ -31,14 +33,14 @@ class Host:
     ) -> None:
         self.guard = guard
         self.runner = Runner(threads)
+        self.shared = share(services or {})
         self.methods: dict[str, Method] = {}
         for name, hosted in (services or {}).items():
             self.methods |= methods_of(hosted, name)
-
-    @property
-    def targets(self) -> list[str]:
-        """Everything that can be called by name."""
-        return sorted(self.methods)
+        self.targets = sorted(self.methods)
+        """Everything of the user's that can be called by name."""
+        if self.methods:
+            self.methods[DESCRIBE] = Method(DESCRIBE, Discovery(self.shared, self.targets, guard).describe)
 
     def receiver(self) -> Answering:
         """What answers the calls of one session."""
@@ -57,8 +59,9 @@ class Host:
         return method
 
     def digest_of(self, target: object) -> str | None:
-        """The digest of the metadata of the interface that a target belongs to, in hex; None for a reference."""
-        return None
+        """The digest of the metadata of the interface that a target belongs to, in hex; None if it is of none."""
+        shared = self.shared.get(target.rpartition(".")[0]) if isinstance(target, str) else None
+        return None if shared is None else shared.digest.hex()
 
     @staticmethod
     def decode(call: IncomingCall) -> Plain:

@@ -15,12 +15,18 @@ from typing import Any, Final, TypeVar
 
 from graftwire.protocol import frames
 from graftwire.protocol.convert import converter
-from graftwire.protocol.errors import BadArguments, Error, ValueRefused
+from graftwire.protocol.errors import BadArguments, ValueRefused
+
+from .members import RAISES, Untyped, members_of
+from .metadata.build import build
+from .problems import InterfaceError
+
+__all__ = ["InterfaceError", "Method", "Untyped", "methods_of", "nonblocking", "public_names", "raises"]
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 _NONBLOCKING: Final = "__graftwire_nonblocking__"
-_RAISES: Final = "__graftwire_raises__"
+_RAISES: Final = RAISES
 _STREAMS: Final = frozenset(
     {
         collections.abc.AsyncIterator,
@@ -38,10 +44,6 @@ _ANYTHING: Final = inspect.Signature(
         inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD),
     ]
 )
-
-
-class InterfaceError(Error):
-    """An object can't be hosted as it is; the text names the method, the parameter, and the remedy."""
 
 
 def nonblocking(function: Function) -> Function:
@@ -251,26 +253,23 @@ def _converter(name: str, parameter: str, hint: Any) -> Callable[[object], Any] 
 
 
 def public_names(cls: type) -> list[str]:
-    """The names of the public methods of a class, its bases' included: functions without an underscore in front."""
-    names: list[str] = []
-    for name in dir(cls):
-        found = inspect.getattr_static(cls, name, None)
-        if not name.startswith("_") and (callable(found) or isinstance(found, staticmethod | classmethod)):
-            names.append(name)
-    return names
+    """The names of the public methods of a class's instances; members.py says which those are."""
+    return [member.name for member in members_of(cls)]
 
 
-def methods_of(hosted: object, prefix: str) -> dict[str, Method]:
-    """The callable methods of an object, by target: `prefix.name`.
+def methods_of(hosted: object, prefix: str, *, allow_untyped: bool = False) -> dict[str, Method]:
+    """The callable methods of an object, by target: `prefix.name`. Of a class, its class and static methods.
 
-    Raises InterfaceError if one of them has a type that can't cross the wire, or if there is none.
+    `allow_untyped`: what has no annotation is taken as it is (so it is for `Untyped`, too). Raises InterfaceError with
+    everything that is wrong. Where `prefix` is empty, the object was handed out by reference: it has no interface that
+    was declared, so nothing but the types that it has is looked at, and that at each call.
     """
-    cls = hosted if isinstance(hosted, type) else type(hosted)
-    found = {
-        f"{prefix}.{name}": Method(f"{prefix}.{name}", getattr(hosted, name))
-        for name in public_names(cls)
-        if not isinstance(inspect.getattr_static(cls, name), type)
+    if isinstance(hosted, Untyped):
+        hosted, allow_untyped = hosted.hosted, True
+    cls, instance = (hosted, False) if isinstance(hosted, type) else (type(hosted), True)
+    if prefix:
+        build(cls, prefix, allow_untyped=allow_untyped, instance=instance)
+    return {
+        f"{prefix}.{member.name}": Method(f"{prefix}.{member.name}", member.bound_to(hosted))
+        for member in members_of(cls, instance=instance, told=bool(prefix))
     }
-    if not found:
-        raise InterfaceError(f"{prefix} has no public method, so there is nothing to call")
-    return found

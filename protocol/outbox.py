@@ -59,7 +59,7 @@ class Outbox:
 
     def __bool__(self) -> bool:
         """Whether `take` has something to give."""
-        return bool(self._queue or self._control or (self._credits and self._budget is None))
+        return bool(self._queue or self._control or self._credits)
 
     # --- queueing -----------------------------------------------------------------------------------------
 
@@ -102,10 +102,15 @@ class Outbox:
         return True
 
     def credit(self, id: int, more: int) -> None:
-        """Announce `more` bytes of credit; adds to what is announced with the next `take`."""
-        if not self._closed:
-            self._count_second(is_auth=False)
+        """Announce `more` bytes of credit; adds to what is announced with the next `take`.
+
+        While the early limits hold, it has its place among the frames: it must not come behind its call's terminal.
+        """
+        self._count_second(is_auth=False)
+        if self._budget is None:
             self._credits[id] = self._credits.get(id, 0) + more
+        else:
+            self._write_early(encode(Credit(id, more)), control=True)
 
     def _write_early(self, frame: bytes, *, auth: bool = False, control: bool = False) -> None:
         if self._closed:
@@ -195,9 +200,8 @@ class Outbox:
         if not (self._control or self._credits):
             return taken
         control, self._control = self._control, []
-        if self._budget is None:
-            control += [encode(Credit(id, more)) for id, more in self._credits.items()]
-            self._credits.clear()
+        control += [encode(Credit(id, more)) for id, more in self._credits.items()]
+        self._credits.clear()
         if hello is not None:  # nothing goes ahead of it (FRAME-7)
             return [taken[0], *control, *taken[1:]]
         return control + taken

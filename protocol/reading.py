@@ -21,6 +21,7 @@ from .limits import EARLY_FRAME, LARGEST_FRAME
 from .usualframes import read_call, read_item, read_result
 
 _PREFIX: Final = Struct(">IH").unpack_from  # the length, and the heads of array and kind: no frame is shorter
+_HEAD: Final = 6  # bytes of that; with fewer of a frame, only its length can be judged
 _LARGE_FRAME: Final = 65_536  # bytes; from here on a frame is not sliced out, so that its body is copied once
 _USUAL: Final[dict[int, Callable[[bytes, int, int], Call | Result | Item | None]]] = {
     CALL_HEAD: read_call,
@@ -72,6 +73,10 @@ class Reading(Core):
     def _join(self, data: bytes, events: list[Event]) -> bytes:
         """`data` behind what was kept; empty while the frame under way is not whole. A large one is read here."""
         kept, needed = self._kept, self._needed
+        if len(kept) < _HEAD:
+            # `_check` has not seen this frame: `_scan` looks at it again, with more of it
+            self._kept = bytearray()
+            return b"".join((kept, data))
         if len(kept) + len(data) < needed:
             kept += data
             return b""
@@ -87,7 +92,7 @@ class Reading(Core):
         """Read all whole frames in `data`, and keep the rest."""
         usual = _USUAL
         position, end = 0, len(data)
-        while end - position >= 6:
+        while end - position >= _HEAD:
             length, head = _PREFIX(data, position)
             start = position + 4
             stop = start + length
@@ -107,7 +112,7 @@ class Reading(Core):
             self._keep(data, position)
 
     def _keep(self, data: bytes, position: int) -> None:
-        """Keep the start of a frame that is not whole."""
+        """Keep the start of a frame that is not whole: one that `_check` has let pass, or less than it needs."""
         self._needed = 4
         if len(data) - position >= 4:
             length = int.from_bytes(data[position : position + 4], "big")
@@ -119,9 +124,10 @@ class Reading(Core):
         """Whether the frame at `start` is whole; raises if it may not come now, before a byte of it is kept."""
         stop = start + length
         whole = stop <= len(data)
+        # first, as in `_keep`: what is refused doesn't depend on where bytes are cut
+        self._check_length(length)
         if self._early_left is not None and self.state is State.OPEN:
             self._check_early(length, head, whole)
-        self._check_length(length)
         if self.state is State.OPENING and whole:
             self._check_opening(data[start:stop], head)
         return whole
@@ -142,6 +148,8 @@ class Reading(Core):
             raise ProtocolViolation("HELLO-9", "several versions were offered, and more was sent than HELLO")
         if not self._proving and head != _AUTH_HEAD:
             self._lift()  # the second frame is no AUTH, so the session was open with this side's HELLO
+        elif not self._proving and length > EARLY_FRAME:
+            raise ProtocolViolation("HELLO-8", "a frame before the session is open is larger than 16 KiB")
         elif not self._proving or head != _AUTH_HEAD:
             left = self._early_left - 4 - length
             if left < 0:

@@ -33,6 +33,7 @@ class Exports:
     def __init__(self, role: Role) -> None:
         self._next = 1 if role is Role.INITIATOR else 2
         self._given: dict[int, _Given] = {}
+        self._dying: list[int] = []  # what `settle` is to forget
 
     def __len__(self) -> int:
         return len(self._given)
@@ -64,14 +65,27 @@ class Exports:
         if self._given.pop(id, None) is None:
             raise ProtocolViolation("REF-2", "a reference was released that the other side does not hold")
 
-    def kill(self, ids: Iterable[int]) -> None:
-        """Clause REF-4: the call that carried these ids failed; those that were not released before are gone."""
+    def kill(self, ids: Iterable[int], *, held: bool = False) -> None:
+        """Clause REF-4: the call that carried these ids failed; those that were not released before are gone.
+
+        `held`: calls and RELEASEs of the other side wait for the outcome of its AUTH (AUTH-6). They may have been sent
+        before the ERROR that was read now, so what they may use lives on until `settle`.
+        """
+        if held:
+            self._dying += ids
+            return
         for id in ids:
             self._given.pop(id, None)
+
+    def settle(self) -> None:
+        """The other side is accepted, and what waited for that has been looked at."""
+        dying, self._dying = self._dying, []
+        self.kill(dying)
 
     def close(self) -> None:
         """The session is over: let go of every object."""
         self._given.clear()
+        self._dying.clear()
 
 
 class Imports:

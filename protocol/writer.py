@@ -409,7 +409,7 @@ def _set(values: AbstractSet[object], depth: int, run: _Run) -> CBORTag:
     return CBORTag(TAG_SET, [element for _, element in ordered])
 
 
-_KEYED_KINDS: Final[frozenset[object]] = frozenset({str, bytes, _Large})
+_KEYED_KINDS: Final[frozenset[object]] = frozenset({str, bytes})
 _ELEMENT_KINDS: Final[frozenset[object]] = _KEYED_KINDS | {
     int,
     bool,
@@ -419,7 +419,10 @@ _ELEMENT_KINDS: Final[frozenset[object]] = _KEYED_KINDS | {
 
 
 def _element_kind(element: Any) -> object:
-    return element.tag if type(element) is CBORTag else type(element)
+    kind: type = type(element)
+    if kind is CBORTag:
+        return element.tag
+    return bytes if kind is _Large else kind
 
 
 def _encoded(element: object) -> bytes:

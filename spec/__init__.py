@@ -1,4 +1,4 @@
-"""The written standard as data: `PROTOCOL.md`, `PROMISES.md`, `frames.cddl` and `vectors/*.json`.
+"""The written standard as data: `PROTOCOL.md`, `METADATA.md`, `PROMISES.md`, their CDDL and `vectors/*.json`.
 
 Read it with `importlib.resources.files("graftwire.spec")`. There is no code in it.
 """

@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from vectormaking import badframes, badvalues, bodies, calling, frames, openings, values
+from vectormaking import badframes, badvalues, bodies, calling, frames, metadata, openings, values
 from vectormaking.vector import Book
 
 FOLDER = Path(__file__).parent / "vectors"
@@ -40,7 +40,15 @@ def books() -> dict[str, Book]:
     )
     openings.fill(sessions)
     calling.fill(sessions)
-    return {"frames.json": whole, "values.json": typed, "bodies.json": inner, "sessions.json": sessions}
+    known = Book("Metadata of Graftwire interfaces, format 1", "The metadata of one interface.")
+    metadata.fill(known)
+    return {
+        "frames.json": whole,
+        "values.json": typed,
+        "bodies.json": inner,
+        "sessions.json": sessions,
+        "metadata.json": known,
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:

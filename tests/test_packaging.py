@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("api", "bench", "docs", "gateway", "newsfragments", "protocol", "spec", "tests", "transport")
-STANDARD = {"PROTOCOL.md", "PROMISES.md", "frames.cddl"}
+STANDARD = {"PROTOCOL.md", "METADATA.md", "PROMISES.md", "frames.cddl", "metadata.cddl"}
 # Where a package's folder is not named after it.
 MOVED = {"api": "graftwire", "spec/conformance": "graftwire/conformance"}
 # Brought by an extra, or not ours to bring: names of imports.

@@ -15,6 +15,8 @@ from graftwire.protocol import frames
 from graftwire.protocol.connection import Connection
 from graftwire.protocol.errors import CallError, Unauthenticated
 
+from .raising import fresh
+
 if TYPE_CHECKING:
     from .incoming import Receiver
     from .output import Output
@@ -66,7 +68,7 @@ class Authentication:
             assert self._verdict is not None
             await self._verdict.wait()
             if session.ending is not None:
-                raise session.ending
+                raise fresh(session.ending)
             if self._challenge is None:
                 return
             data, self._challenge = self._challenge, None
@@ -80,7 +82,7 @@ class Authentication:
                 session.close()  # the other side waits for an answer that will not come
                 raise
             if session.ending is not None:
-                raise session.ending
+                raise fresh(session.ending)
             self.begin(scheme, proof)
 
     async def prove(
@@ -89,7 +91,7 @@ class Authentication:
         """`begin` and `finish`; waits for an exchange that is under way. Raises as `finish` does."""
         async with self._proving:
             if self._session.ending is not None:
-                raise self._session.ending
+                raise fresh(self._session.ending)
             self.begin(scheme, proof)
             await self.finish(scheme, answer)
 
@@ -138,4 +140,5 @@ class Authentication:
             return
         if challenge is None:
             session.react(conn.accept())
+            session.references.settle()
         self._output.nudge(alone=True)

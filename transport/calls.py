@@ -120,7 +120,8 @@ class Stream:
         """Send an item; waits while the other side has given no credit for it.
 
         If the call has ended early, nothing is sent and nothing is raised: `result` says how it ended. Raises
-        ValueRefused for an item that can't cross the wire, TooLarge for one that fits into no frame.
+        ValueRefused for an item that can't cross the wire, TooLarge for one that fits into no frame, and Unavailable
+        if the session has ended or the other side has left without running the call.
         """
         references = self._session.references
         try:
@@ -128,10 +129,7 @@ class Stream:
         except ValueRefused as refused:
             references.kill(references.taken() or ())
             raise refused.at("item") from None
-        given = references.taken()
-        if given is not None:
-            self._session.carries(self._call.id, given)
-        await self._call.send(body)
+        await self._call.send(body, references.taken())
 
     async def end(self) -> None:
         """Say that no more items follow."""

@@ -40,7 +40,7 @@ class IncomingCall:
         "received",
         "referent",
         "scope",
-        "sent_references",
+        "sending",
         "session",
         "shape",
         "standing",
@@ -59,6 +59,7 @@ class IncomingCall:
         self.body = frame.body
         self.standing: object = None  # what the receiver knows of who calls; not looked at here
         self.scope: trio.CancelScope | None = None
+        self.sending = True  # whether items can still be sent: until the handler has ended
         self.stop: ErrorCode | None = None  # why the handler was told to stop, once it was
         self.referent: object = None  # what a reference stood for when the call came
         self.given_to: object = None  # and to whom it was given
@@ -121,9 +122,19 @@ class IncomingCall:
     async def send(self, body: bytes) -> None:
         """Send an item of the receiver's stream; waits for credit, and while too much is queued.
 
-        Raises TooLarge for an item that does not fit into a frame, CallEnded if the session is over.
+        Raises TooLarge for an item that does not fit into a frame, CallEnded if the call or the session is over.
         """
-        await self.session.send_item(self.id, body)
+        sent = False
+        try:
+            sent = await self.session.items.send(self, body)
+        finally:
+            if not sent:
+                self.session.references.unsent(body)
+        if not sent:
+            await (
+                trio.lowlevel.checkpoint_if_cancelled()
+            )  # with its session a call is cancelled, which says more
+            raise CallEnded("the call is over")
 
     # --- the session's side ------------------------------------------------------------------------------------------
 

@@ -128,9 +128,9 @@ class Output:
         """Whether so much is queued that `room` would wait."""
         return self._conn.queued > HIGH
 
-    async def room(self) -> None:
-        """Wait until not too much is queued: this is how a slow reader at the other end reaches who sends."""
-        while self._conn.queued > HIGH and not self._failed:
+    async def room(self, most: int = HIGH) -> None:
+        """Wait until at most so much is queued: this is how a slow reader at the other end reaches who sends."""
+        while self._conn.queued > most and not self._failed:
             await self._waiters.park()
 
     async def flush(self) -> None:

@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from graftwire.protocol import values
 from graftwire.protocol.connection import Role
-from graftwire.protocol.errors import ProtocolViolation, UnknownTarget, ValueRefused
+from graftwire.protocol.errors import ApplicationError, UnknownTarget
+from graftwire.protocol.failures import error_from_wire
 from graftwire.protocol.references import Exports, Imports
 
+from .scanning import references_in
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
+    from graftwire.protocol.errors import CallError
+    from graftwire.protocol.frames import Error
+
     from .incoming import IncomingCall
+    from .releasing import Releases
     from .session import Session
 
 _TAG: Final = b"\xd9\xa4\x07"  # the head of the tag that marks a reference in a body
@@ -89,8 +96,9 @@ class Remote(values.Reference):
 class References:
     """Both tables of a session: what this side has given, and what it was given."""
 
-    def __init__(self, session: Session, role: Role) -> None:
+    def __init__(self, session: Session, role: Role, releases: Releases) -> None:
         self._session = session
+        self._releases = releases
         self._exports = Exports(role)
         self._imports = Imports(role)
         self._given: list[int] | None = None
@@ -121,9 +129,26 @@ class References:
         given, self._given = self._given, None
         return given
 
-    def kill(self, ids: Iterable[int]) -> None:
-        """Clause REF-4: the call that carried these has failed, and never reached who would release them."""
-        self._exports.kill(ids)
+    def kill(self, ids: Iterable[int], *, held: bool = False) -> None:
+        """Clause REF-4: the call that carried these has failed, and never reached who would release them.
+
+        `held`: calls that were sent before wait for an AUTH's outcome; then they are gone with `settle`.
+        """
+        self._exports.kill(ids, held=held)
+
+    def settle(self) -> None:
+        """The other side was accepted, and what waited for that has been handed on."""
+        self._exports.settle()
+
+    def unsent(self, body: bytes) -> None:
+        """A body of this side is not sent after all, and so nobody will release what it was to give."""
+        if _TAG in body:
+            self._exports.kill(references_in(body))
+
+    def close(self) -> None:
+        """The session is over: let go of every object."""
+        self._exports.close()
+        self._imports.close()
 
     def released(self, id: int) -> None:
         """RELEASE came. Raises ProtocolViolation for an id that is not given now (REF-2)."""
@@ -158,40 +183,50 @@ class References:
 
         return arrived
 
+    def error(self, frame: Error) -> CallError:
+        """The exception that an ERROR stands for, with handles on the references in it.
+
+        Raises ProtocolViolation (REF-1).
+        """
+        found: list[int] = []
+
+        def arrived(id: int) -> Remote:
+            handle = self.arrived(id)
+            found.append(id)
+            return handle
+
+        error = error_from_wire(frame.code, frame.body, arrived)
+        if found and not isinstance(error, ApplicationError):
+            self._give_back_all(found)  # it is not what its code wants, so nobody will see them
+        return error
+
     def call_over(self, call: IncomingCall, failed: bool) -> None:
         """A served call has ended: what came with it goes back, unless it was kept. ERROR itself kills it (REF-4)."""
         if call.received is None:
             return
-        for id in call.received:
-            if failed:
+        if failed:
+            for id in call.received:
                 self._imports.forget(id)
-            elif call.kept is None or id not in call.kept:
-                self.give_back(id)
+        else:
+            kept = call.kept or ()
+            self._give_back_all([id for id in call.received if id not in kept])
 
     def give_back(self, id: int) -> None:
         """Release a reference once, however often this is asked for."""
         if self._imports.forget(id):
-            self._session.release(id)
+            self._releases.one(id)
+
+    def _give_back_all(self, ids: list[int]) -> None:
+        self._releases.all((id for id in ids if self._imports.forget(id)), 8 * len(ids))
 
     def release_all_in(self, body: bytes) -> None:
-        """Clause REF-5: a result or an item that nobody reads may hold references; they go back at once.
+        """Clause REF-5: a result, an item or an error that nobody reads may hold references; they go back."""
+        if _TAG in body:
+            self._releases.all(self._unwanted(body), len(body))
 
-        One that the other side can't have given ends the session, as it would have where somebody had read it.
-        """
-        if _TAG not in body or self._session.ending is not None:
-            return
-        found: list[int] = []
-
-        def note(id: int) -> None:
-            self._imports.received(id)
-            found.append(id)
-
-        try:
-            values.decode(body, reference=note)
-        except ValueRefused:
-            return  # what can't be read holds nothing that could be used
-        except ProtocolViolation as violation:
-            self._session.violated(violation)
-            return
-        for id in found:
-            self.give_back(id)
+    def _unwanted(self, body: bytes) -> Iterator[int]:
+        for id in references_in(body):
+            if id:
+                self._imports.received(id)  # refuses what the other side can't give
+                self._imports.forget(id)
+            yield id

@@ -79,7 +79,7 @@ class Serving:
                 body = receiver.answer(call)
             except Exception as error:  # noqa: BLE001 - `failure` decides what the caller is told of it
                 self.last_begun = call.id
-                self._finish_error(call, *receiver.failure(call, error))
+                self._fail(call, error)
                 return
             if body is not None:
                 self.last_begun = call.id
@@ -165,22 +165,24 @@ class Serving:
         current_call.set(call)
         receiver = self._receiver
         assert receiver is not None
+        body: bytes | None = None
         try:
             body = await receiver.handle(call)
             if self._output.full:
                 await self._output.room()
         except trio.Cancelled:
+            if body is not None:
+                self._session.references.unsent(body)
             self._stopped(call)
             raise
         except Exception as error:  # noqa: BLE001 - `failure` decides what the caller is told of it
-            self._finish_error(call, *receiver.failure(call, error))
+            self._fail(call, error)
         except BaseExceptionGroup as group:
             cancelled, rest = group.split(trio.Cancelled)
             if rest is not None and not isinstance(rest, ExceptionGroup):
                 raise  # KeyboardInterrupt and its like are not for the caller
             if isinstance(rest, ExceptionGroup) and call.stop is None:
-                failed = cast("ExceptionGroup[Exception]", rest)
-                self._finish_error(call, *receiver.failure(call, failed))
+                self._fail(call, cast("ExceptionGroup[Exception]", rest))
             else:
                 self._stopped(call)
             if cancelled is not None:
@@ -202,16 +204,27 @@ class Serving:
             try:
                 conn.result(call.id, body)
             except LocalProtocolError:
+                self._session.references.unsent(body)
                 conn.error(call.id, ErrorCode.TOO_LARGE)
             self._answered()
+
+    def _fail(self, call: IncomingCall, error: Exception) -> None:
+        """Send the ERROR for what a handler has raised."""
+        assert self._receiver is not None
+        references = self._session.references
+        code, body = self._receiver.failure(call, error)
+        given = references.taken()  # these belong to no call of this side, and live until they are released
+        if body is not None and not self._conn.fits(len(body)):
+            references.unsent(body)
+            code, body = ErrorCode.TOO_LARGE, None
+        if given is not None and code is not ErrorCode.APPLICATION:
+            references.kill(given)  # only this code's body holds any
+        self._finish_error(call, code, body)
 
     def _finish_error(self, call: IncomingCall, code: ErrorCode, body: bytes | None) -> None:
         """Send ERROR."""
         if self._forget(call, failed=True):
-            conn = self._conn
-            if body is not None and not conn.fits(len(body)):
-                code, body = ErrorCode.TOO_LARGE, None
-            conn.error(call.id, code, body)
+            self._conn.error(call.id, code, body)
             if call.streaming:
                 self._failed.add(call.id)
             self._answered()
@@ -226,6 +239,7 @@ class Serving:
     def _forget(self, call: IncomingCall, failed: bool) -> bool:
         """The handler has ended. Returns whether a terminal can still be sent."""
         del self._calls[call.id]
+        call.sending = False
         if call.deadline != math.inf:
             self._timers.remove(call.id)
         session = self._session

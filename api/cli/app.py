@@ -11,9 +11,10 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from .failure import Exit, Failure, of_library
 from .options import count, seconds
@@ -62,6 +63,9 @@ Origins = Annotated[
 ]
 KeyFile = Annotated[
     str | None, typer.Option("--file", metavar="FILE", help="The file of the keys' hashes (needed).")
+]
+AllowUntyped = Annotated[
+    bool, typer.Option("--allow-untyped", help="Let what has no annotation take and give everything.")
 ]
 Listen = Annotated[
     list[str] | None,
@@ -116,7 +120,8 @@ def serve(
     services: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODULE:CLASS", help="What to host; NAME=MODULE:CLASS hosts it under another name."
+            metavar="MODULE:CLASS",
+            help="What to host; NAME=MODULE:CLASS hosts it under another name, MODULE all its public classes.",
         ),
     ],
     listen: Listen = None,
@@ -172,6 +177,7 @@ def serve(
             help="What running calls get at the end.",
         ),
     ] = 5.0,
+    allow_untyped: AllowUntyped = False,
     json: Json = False,
 ) -> None:
     """Host classes of yours until Ctrl-C or SIGTERM; prints `listening URL` for each address when all are up."""
@@ -189,6 +195,7 @@ def serve(
         detect=detect,
         drain=drain,
         as_json=json,
+        allow_untyped=allow_untyped,
     )
 
 
@@ -399,6 +406,62 @@ def audit_verify(
     from .audit import verify
 
     verify(files, expect, as_json=json)
+
+
+class _ShowsByDefault(TyperGroup):
+    """A group whose command is `show` where none is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As typer does it, after the name was put in."""
+        named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named else ["show", *args])
+
+
+metadata: Final = typer.Typer(
+    cls=_ShowsByDefault,
+    rich_markup_mode=None,
+    help="Show what of an interface is known outside, or what a change of it means for callers.",
+    short_help="Show what of an interface is known outside; compare two.",
+    epilog=_example(
+        "graftwire metadata shop:Invoices\n  graftwire metadata shop:Invoices --cbor --output invoices.cbor"
+        "\n  graftwire metadata diff invoices.cbor shop:Invoices"
+    ),
+)
+app.add_typer(metadata, name="metadata")
+
+
+@metadata.command(short_help="Show it (what happens without a command).")
+def show(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="WHAT", help="MODULE:CLASS, MODULE, or a file that was written here before."),
+    ],
+    cbor: Annotated[bool, typer.Option("--cbor", help="Write the very bytes that are shared.")] = False,
+    output: Annotated[
+        str | None, typer.Option("--output", metavar="FILE", help="Write to this file.")
+    ] = None,
+    allow_untyped: AllowUntyped = False,
+    json: Json = False,
+) -> None:
+    """Show exactly what of an interface is known outside: as text, as JSON, or as the bytes that are shared."""
+    from .metadata import show
+
+    show(what, output, cbor=cbor, as_json=json, allow_untyped=allow_untyped)
+
+
+@metadata.command(short_help="Say which changes break callers.")
+def diff(
+    old: Annotated[
+        str, typer.Argument(metavar="OLD", help="What callers were made from, as WHAT or a file of it.")
+    ],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="What they would talk to.")],
+    allow_untyped: AllowUntyped = False,
+    json: Json = False,
+) -> None:
+    """Say what has changed, and what of it breaks callers; then the exit code is 1."""
+    from .metadata import diff
+
+    diff(old, new, as_json=json, allow_untyped=allow_untyped)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -21,11 +21,11 @@ from graftwire import (
     Retry,
     SessionError,
     Stream,
+    Unavailable,
 )
 from graftwire.protocol import frames
 from graftwire.transport.background import background_tasks
 from graftwire.transport.calls import PLAIN
-from graftwire.transport.incoming import CallEnded
 from graftwire.transport.url import Url
 
 from .arguments import by_name, check_target, items, open_for_reading, positional
@@ -178,7 +178,7 @@ class _Call:
                     async for item in values:
                         await stream.send(item)
                 await stream.end()
-            except CallEnded:
+            except Unavailable:
                 pass  # the end of the call says why
             except Failure as failure:
                 unusable.append(failure)

@@ -27,6 +27,16 @@ class WatchedLink(Link):
         self._link = link
         self._watcher = watcher
 
+    @property
+    def last_arrival(self) -> float:
+        """As `Link.last_arrival`."""
+        return self._link.last_arrival
+
+    @property
+    def arrived(self) -> int:
+        """As `Link.arrived`."""
+        return self._link.arrived
+
     async def send(self, data: Buffer) -> None:
         """As `Link.send`; the watcher sees what was sent whole."""
         await self._link.send(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -46,7 +47,7 @@ class Failure(Exception):
     """Ends a command with one sentence on standard error, and `code`.
 
     `kind` is the word for it in the output of `--json`, `details` what else a script gets to know. An empty
-    sentence prints nothing.
+    sentence prints nothing. `more` are further sentences, where several things are wrong at once.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class Failure(Exception):
         *,
         kind: str = "usage",
         details: dict[str, object] | None = None,
+        more: Sequence[str] = (),
     ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.code = code
         self.kind = kind
+        self.more = more
         self.details = details if details is not None else {}
 
 
@@ -80,12 +83,21 @@ class OutputClosed(Failure):
 
 def of_library(error: Error) -> Failure:
     """The failure that an exception of the library stands for, in the library's words; options have ours."""
+    if isinstance(error, InterfaceError):
+        return of_problems(error)
     sentence = str(error)
     if isinstance(error, TlsError) and sentence.endswith(_AS_THE_CA):
         sentence = sentence.removesuffix(_AS_THE_CA) + " with --ca FILE"
     for theirs, ours in _OTHERS.items():
         sentence = sentence.replace(theirs, ours)
     return Failure(sentence, _code(error), kind=_kind(error))
+
+
+def of_problems(error: InterfaceError) -> Failure:
+    """The failure of what can't be hosted: a sentence for each thing that is wrong with it."""
+    first, *more = error.problems
+    details: dict[str, object] = {"problems": list(error.problems)}
+    return Failure(first, kind="interface", details=details, more=more)
 
 
 def _code(error: Error) -> Exit:

@@ -106,11 +106,12 @@ def complain(failure: Failure, *, as_json: bool) -> None:
     sentence = printable(failure.sentence)
     if as_json:
         told = {"error": {"kind": failure.kind, "sentence": sentence, **failure.details}}
-        text = json.dumps(told)
-    else:
-        encoding = sys.stderr.encoding or "ascii"
-        text = "graftwire: " + sentence.encode(encoding, "backslashreplace").decode(encoding)
-    print(text, file=sys.stderr, flush=True)
+        print(json.dumps(told), file=sys.stderr, flush=True)
+        return
+    encoding = sys.stderr.encoding or "ascii"
+    for each in (sentence, *map(printable, failure.more)):
+        text = "graftwire: " + each.encode(encoding, "backslashreplace").decode(encoding)
+        print(text, file=sys.stderr, flush=True)
 
 
 def abandon_output() -> None:

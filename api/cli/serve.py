@@ -40,6 +40,7 @@ def serve(
     detect: bool,
     drain: float,
     as_json: bool,
+    allow_untyped: bool = False,
 ) -> None:
     """Host `services` at all of `listen`; returns when a signal came and running calls had their time.
 
@@ -57,7 +58,7 @@ def serve(
         detect=detect,
     )
     trust.check_links(urls, secure=cert is not None, client_ca=client_ca is not None)
-    hosted = find(services)
+    hosted = find(services, allow_untyped=allow_untyped)
     log_to_stderr()
     trio.run(_run, hosted, [url.text for url in urls], trust, options, drain, as_json)
 

@@ -143,17 +143,19 @@ def _choice(text: str) -> Auth:
 
 
 def _authoriser(text: str, services: Mapping[str, object]) -> Authoriser:
-    authoriser = RoleRules.from_hosted(services) if text == ROLES else registry.authoriser(text)
-    if isinstance(authoriser, RoleRules):
-        if text == ROLES and not authoriser.patterns:
+    if text == ROLES:
+        rules = RoleRules.from_hosted(services)
+        if not rules.patterns:
             raise SecurityError(
                 "nothing that is hosted says who may call it; write @graftwire.allow(…) beside its methods, or name "
                 "a file of rules, as in --allow roles:roles.toml"
             )
+        return rules
+    authoriser = registry.authoriser(text)
+    if isinstance(authoriser, RoleRules):
         try:
             # the same table as that of the gateway, which is not there yet
             authoriser.check(Host(services, guard=Guard()).targets)
         except SecurityError as error:
-            file = text.partition(":")[2]
-            raise SecurityError(f"{file}: {error}" if file else str(error)) from None
+            raise SecurityError(f"{text.partition(':')[2]}: {error}") from None
     return authoriser

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
+from ..members import Untyped
 from .errors import SecurityError
 from .identity import NOBODY, Identity
 from .plugins import Authoriser, Permission, Refusal, Request
@@ -247,7 +248,8 @@ def _from_toml(file: File, contents: Sequence[bytes]) -> Rules:
 
 
 def _written(services: Mapping[str, object]) -> Iterable[tuple[str, frozenset[str]]]:
-    for prefix, hosted in services.items():
+    for prefix, given in services.items():
+        hosted = given.hosted if isinstance(given, Untyped) else given
         cls = hosted if isinstance(hosted, type) else type(hosted)
         for name in dir(cls):
             roles = None if name.startswith("_") else _rule_of(cls, name)

@@ -158,9 +158,11 @@ def quiet() -> Iterator[None]:
 @pytest.fixture
 def here(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shop: Path, quiet: None
-) -> Here:
-    """Run the command line in this process, in the folder of shop.py."""
+) -> Iterator[Here]:
+    """Run the command line in this process, in the folder of shop.py. What it imports there is forgotten at the end."""
     monkeypatch.chdir(shop)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = set(sys.modules)
 
     def run(*arguments: str) -> Done:
         code = main(arguments)
@@ -168,7 +170,11 @@ def here(
         assert "Traceback" not in captured.err
         return Done(code, captured.out, captured.err)
 
-    return run
+    yield run
+    folder = str(shop.parent.parent)
+    for name in set(sys.modules) - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(folder):
+            del sys.modules[name]
 
 
 def apart(

@@ -37,6 +37,12 @@ class Invoices:
         return f"{identity.scheme} {identity.subject} {' '.join(sorted(identity.roles))}".rstrip()
 
 
+@graftwire.allow("clerk")
+class Loose:
+    async def total(self, customer):
+        return 1476
+
+
 class Bare:
     async def who(self) -> str:
         return "nobody asked"

@@ -18,7 +18,7 @@ from .conftest import Here, running
 from .test_inspect import every_frame
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "command-line.md").read_text()
-COMMANDS = ["demo", "serve", "call", "key", "inspect", "tap", "audit verify"]
+COMMANDS = ["demo", "serve", "call", "key", "inspect", "tap", "audit verify", "metadata"]
 KEY = ["new", "list", "revoke"]
 TCP = "tcp://127.0.0.1:7400"
 
@@ -44,7 +44,9 @@ def options(name: str) -> set[str]:
     for word in name.split():
         command = getattr(command, "commands")[word]  # noqa: B009 - not all types of it say so
     found: set[str] = set()
-    for parameter in command.params:
+    # a group has the options of its commands
+    parts = getattr(command, "commands", {}).values() if name else ()
+    for parameter in [*command.params, *(each for part in parts for each in part.params)]:
         names = sorted(parameter.opts, key=len)
         if names[-1].startswith("--"):
             takes = "" if getattr(parameter, "is_flag", False) else f" {parameter.metavar}"
@@ -57,7 +59,7 @@ def test_the_commands_are_those_that_there_are() -> None:
     there: set[str] = set()
     for name, command in getattr(typer.main.get_command(app), "commands").items():  # noqa: B009 - as above
         inner = getattr(command, "commands", None)
-        whole = inner is None or name == "key"  # it has one section, for all that it can do
+        whole = inner is None or name in ("key", "metadata")  # it has one section, for all that it can do
         there |= {name} if whole else {f"{name} {word}" for word in inner}
     assert there == set(COMMANDS)
 
@@ -129,7 +131,7 @@ def test_the_examples(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         for command, expected in examples:
             if command == "echo $?":
                 assert expected == f"{code}\n"
-            elif command.startswith(("graftwire call", "graftwire inspect")):
+            elif command.startswith(("graftwire call", "graftwire inspect", "graftwire metadata")):
                 done = here(*shlex.split(command.replace(TCP, url))[1:])
                 assert done.out + done.err == expected, command
                 code = done.code

@@ -151,7 +151,13 @@ def test_what_has_to_be_said(here: Here, arguments: list[str], sentence: str) ->
 @pytest.mark.parametrize(
     ("thing", "sentence"),
     [
-        ("shop", "what is hosted is named by its module and its class, as in shop:Invoices"),
+        (
+            "shop",
+            (
+                "the module shop has no public class to host; name one in its __all__, or mark it with "
+                "graftwire.interface()"
+            ),
+        ),
         ("shop:", "what is hosted is named by its module and its class, as in shop:Invoices"),
         (":Shop", "what is hosted is named by its module and its class, as in shop:Invoices"),
         ("shop.py:Shop.add", "what is hosted is named by its module and its class, as in shop:Invoices"),
@@ -197,7 +203,10 @@ def test_what_can_not_be_hosted(here: Here, shop: Path, thing: str, sentence: st
 def test_a_type_that_can_not_be_resolved(here: Here) -> None:
     done = here("serve", "shop:Odd", "--listen", TCP, *ANONYMOUS)
     assert done.code == 2
-    assert done.sentence == "an annotation of Odd.it can't be resolved: name 'Nowhere' is not defined"
+    assert done.sentence == (
+        "shop.py, line 95: an annotation of Odd.it can't be resolved: name 'Nowhere' is not defined; define or import "
+        "it in the module, outside of functions and of `if TYPE_CHECKING`"
+    )
 
 
 def test_two_of_one_name(here: Here) -> None:

@@ -120,6 +120,14 @@ def test_several_of_each(office: Path, tmp_path: Path) -> None:
         assert call(office, url, "Invoices.total").code == 1
 
 
+def test_rules_beside_code_without_types(office: Path, tmp_path: Path) -> None:
+    options = ("--allow-untyped", "--listen", f"unix:{tmp_path}/s", *KEYS, "--allow", "roles")
+    with running("serve", "office:Loose", *options, cwd=office) as served:
+        url = served.address()
+        assert call(office, url, "Loose.total", *CLERK).out == "1476\n"
+        assert call(office, url, "Loose.total", *GUEST).code == 1
+
+
 def test_secrets_from_the_environment(office: Path, tmp_path: Path) -> None:
     options = (*KEYS, "--auth", "jwt:tokens.toml", "--allow", "any-identity")
     with serving(office, "--listen", f"unix:{tmp_path}/s", *options) as (_, url):

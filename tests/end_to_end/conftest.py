@@ -80,14 +80,16 @@ def own_listeners() -> set[tuple[str, int]]:
     return found
 
 
-@pytest.fixture(scope="session", autouse=True)
-def outbound() -> Iterator[None]:
-    """While the tests of this folder run, nothing is connected to but what they listen at themselves."""
-    strange: list[str] = []
-    watching = True
+class Watch:
+    """Notes connections to others, while it is `on`. A hook can't be taken off again, so one serves all modules."""
 
-    def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        if watching and event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+    def __init__(self) -> None:
+        self.on = False
+        self.strange: list[str] = []
+        sys.addaudithook(self._look)
+
+    def _look(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.on and event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
             address = arguments[1]
             if not isinstance(address, tuple):
                 return  # a Unix socket: on this machine
@@ -95,11 +97,24 @@ def outbound() -> Iterator[None]:
             if sys.platform == "linux":
                 ours = ours and address[:2] in own_listeners()
             if not ours:
-                strange.append(f"{event} {address}")
+                self.strange.append(f"{event} {address}")
 
-    sys.addaudithook(watch)  # it can't be taken off again, so it stops looking
+
+@pytest.fixture(scope="session")
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def outbound(watch: Watch) -> Iterator[None]:
+    """While the tests of this folder run, nothing is connected to but what they listen at themselves.
+
+    For each module anew: those of other folders, which run later in the same process, dial into the void on purpose.
+    """
+    watch.on = True
     yield
-    watching = False
+    watch.on = False
+    strange, watch.strange = watch.strange, []
     assert not strange
 
 

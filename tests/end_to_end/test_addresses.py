@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import trustme
+
+from tests.end_to_end.conftest import own_listeners
 
 # A program of its own, because an audit hook can't be taken off again.
 PROGRAM = """
@@ -22,6 +26,7 @@ def record(event, arguments):
 
 sys.addaudithook(record)
 
+from collections.abc import AsyncIterator
 import graftwire, trio
 
 ca, chain, key = sys.argv[1:]
@@ -33,7 +38,7 @@ class Invoices:
     def blocking(self, net: int) -> int:
         return net + 2
 
-    async def overdue(self):
+    async def overdue(self) -> AsyncIterator[int]:
         for number in range(3):
             yield number
 
@@ -63,6 +68,18 @@ async def main():
 
 trio.run(main)
 """
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system's table of sockets is read")
+def test_the_watch_over_these_tests_knows_what_is_listened_at() -> None:
+    """The one of conftest.py, which fails the run when anything else is connected to."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        assert listener.getsockname() not in own_listeners()
+        listener.listen()
+        assert listener.getsockname() in own_listeners()
+        address = listener.getsockname()
+    assert address not in own_listeners()
 
 
 def test_only_what_was_configured_is_touched(tmp_path: Path) -> None:

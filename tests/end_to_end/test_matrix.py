@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 import trio
 
 import graftwire
+from graftwire.protocol.errors import ErrorCode
 
 from .conftest import Place  # type: ignore[import-not-found]
 
@@ -163,11 +164,31 @@ async def test_cancelled_at_the_caller(place: Place, shape: str) -> None:
         assert await make_call(client, shape, "succeed") == EXPECTED[shape]
 
 
-async def test_cancelled_at_the_receiver(place: Place, shape: str) -> None:
-    async with place.gateway({"Service": Service()}) as gateway, place.client(gateway) as client:
-        with pytest.raises(graftwire.CallCancelled):
+async def test_the_handler_says_that_its_call_is_cancelled(place: Place, shape: str) -> None:
+    service = Service()
+    async with place.gateway({"Service": service}) as gateway, place.client(gateway) as client:
+        with pytest.raises(graftwire.CallCancelled) as caught:
             await make_call(client, shape, "cancel")
+        assert caught.value.ran
         await assert_quiet(gateway)
+        assert await make_call(client, shape, "succeed") == EXPECTED[shape]
+
+
+async def test_cancelled_at_the_receiver(place: Place, shape: str) -> None:
+    """Not by the handler, which is cancelled where it waits; the caller is told, and its session goes on."""
+    service = Service()
+    async with place.gateway({"Service": service}) as gateway, place.client(gateway) as client:
+        errors: list[graftwire.CallError] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(failing, client, shape, errors)
+            await service.started.wait()
+            (session,) = gateway.sessions
+            (call,) = session._serving._calls.values()
+            call.cancel(ErrorCode.CANCELLED)
+        assert [(type(error), error.ran) for error in errors] == [(graftwire.CallCancelled, True)]
+        assert service.ended == ["cancelled"]
+        await assert_quiet(gateway)
+        assert await make_call(client, shape, "succeed") == EXPECTED[shape]
 
 
 async def test_the_deadline_of_the_scope(place: Place, shape: str) -> None:
@@ -196,32 +217,93 @@ async def failing(client: graftwire.Client, shape: str, errors: list[graftwire.C
         errors.append(error)
 
 
-async def test_the_gateway_vanishes(place: Place, shape: str) -> None:
+async def close_link(gateway: graftwire.Gateway) -> None:
+    """No GOAWAY, no farewell."""
+    (session,) = gateway.sessions
+    await session._link.aclose()
+
+
+async def half_close(gateway: graftwire.Gateway) -> None:
+    """The orderly end of what the gateway sends, in the middle of a call (LEAVE-9)."""
+    (session,) = gateway.sessions
+    await session._link.send_eof()
+    if not session._link.half_closes:
+        await session._link.aclose()
+
+
+async def close_session(gateway: graftwire.Gateway) -> None:
+    """A farewell, which is no answer."""
+    (session,) = gateway.sessions
+    session.close()
+    await session.wait_ended()
+
+
+async def drain_without_time(gateway: graftwire.Gateway) -> None:
+    """The bound passes while the call runs: the gateway leaves without an answer (LEAVE-9)."""
+    await gateway.drain(0.05)
+
+
+@pytest.mark.parametrize("vanish", [close_link, half_close, close_session, drain_without_time])
+async def test_the_gateway_vanishes(
+    place: Place, shape: str, vanish: Callable[[graftwire.Gateway], Awaitable[None]]
+) -> None:
+    """However it goes: the call may have run, and nobody knows; later ones have not."""
     service = Service()
     errors: list[graftwire.CallError] = []
     async with place.gateway({"Service": service}) as gateway, place.client(gateway) as client:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(failing, client, shape, errors)
             await service.started.wait()
-            (session,) = gateway.sessions
-            await session._link.aclose()  # no GOAWAY, no farewell
-        (error,) = errors
-        assert isinstance(error, graftwire.Unavailable)
-        assert error.ran  # nobody can say that it did not
+            await vanish(gateway)
+        assert [(type(error), error.ran) for error in errors] == [(graftwire.Unavailable, True)]
         with pytest.raises(graftwire.Unavailable) as later:
             await make_call(client, shape, "succeed")
         assert not later.value.ran
+        with trio.fail_after(5):
+            while gateway.sessions:
+                await trio.sleep(0.005)
+        assert service.ended == ["cancelled"]
 
 
-async def test_the_caller_vanishes(place: Place, shape: str) -> None:
+async def test_the_gateway_is_cancelled(place: Place, shape: str) -> None:
+    service = Service()
+    errors: list[graftwire.CallError] = []
+    async with trio.open_nursery() as nursery:
+        with trio.CancelScope() as scope:
+            async with place.gateway({"Service": service}) as gateway:
+
+                async def call() -> None:
+                    async with place.client(gateway) as client:
+                        await failing(client, shape, errors)
+
+                nursery.start_soon(call)
+                await service.started.wait()
+                scope.cancel()
+                await trio.sleep_forever()
+    assert [(type(error), error.ran) for error in errors] == [(graftwire.Unavailable, True)]
+    assert service.ended == ["cancelled"]
+
+
+async def close_callers_link(client: graftwire.Client) -> None:
+    await client._connection.session._link.aclose()
+
+
+async def close_callers_session(client: graftwire.Client) -> None:
+    client._connection.session.close()
+
+
+@pytest.mark.parametrize("vanish", [close_callers_link, close_callers_session])
+async def test_the_caller_vanishes(
+    place: Place, shape: str, vanish: Callable[[graftwire.Client], Awaitable[None]]
+) -> None:
     service = Service()
     errors: list[graftwire.CallError] = []
     async with place.gateway({"Service": service}) as gateway:
         async with place.client(gateway) as client, trio.open_nursery() as nursery:
             nursery.start_soon(failing, client, shape, errors)
             await service.started.wait()
-            await client._connection.session._link.aclose()
-        assert [type(error) for error in errors] == [graftwire.Unavailable]
+            await vanish(client)
+        assert [(type(error), error.ran) for error in errors] == [(graftwire.Unavailable, True)]
         with trio.fail_after(5):
             while gateway.sessions:
                 await trio.sleep(0.005)
@@ -229,6 +311,7 @@ async def test_the_caller_vanishes(place: Place, shape: str) -> None:
 
 
 async def test_drain_lets_running_calls_end(place: Place, shape: str) -> None:
+    """In full: with all items in both directions, as if nobody left."""
     service = Service()
     async with place.gateway({"Service": service}) as gateway, place.client(gateway) as client:
         results: list[Any] = []
@@ -240,7 +323,9 @@ async def test_drain_lets_running_calls_end(place: Place, shape: str) -> None:
             nursery.start_soon(call)
             await service.started.wait()
             await gateway.drain(5)
-        assert results in ([EXPECTED[shape]], ["linger"], [["linger"]])
+        assert results == ["linger" if shape == "unary" else EXPECTED[shape]]
+        assert service.ended == ["returned"]
+        assert not gateway.sessions
         with pytest.raises(graftwire.Unavailable) as caught:
             await make_call(client, shape, "succeed")
         assert not caught.value.ran

@@ -149,13 +149,15 @@ async def test_a_scheme_that_nobody_judges_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "frame",
+    ("frame", "clause"),
     [
-        "00004009 8301 646e616d65 59 4000".replace(" ", "") + "00" * 16_384,  # AUTH with 16 KiB
-        "0000400d 8705 01 00 6141 f6 82 646e616d65 59 4000".replace(" ", "") + "00" * 16_384,  # CALL, cut off
+        ("00004009 8301 646e616d65 59 4000" + "00" * 16_384, "HELLO-8"),  # AUTH with 16 KiB
+        ("0000200b 8301 646e616d65 59 2001" + "00" * 8_193, "AUTH-8"),  # with one byte more than there may be
+        ("00002012 8705 01 00 6141 f6 82 646e616d65 59 2001" + "00" * 8_193 + "40", "AUTH-8"),  # on a CALL
     ],
+    ids=["16 KiB", "8 KiB and one", "on a call"],
 )
-async def test_a_proof_that_is_too_long_has_its_record(frame: str) -> None:
+async def test_a_proof_that_is_too_long_has_its_record(frame: str, clause: str) -> None:
     """It is refused before anybody judges it, whatever it holds."""
     names = Names("ada")
     hello = "00000025 8300 8101 a6 011a00400000 02190400 031a01000000 041a00040000 051a00200000 0619ea60"
@@ -173,7 +175,7 @@ async def test_a_proof_that_is_too_long_has_its_record(frame: str) -> None:
         "protocol",
         "protocol",
     )
-    assert record.reason.endswith("(AUTH-8)")
+    assert record.reason.endswith(f"({clause})")
 
 
 # --- may they --------------------------------------------------------------------------------------------------------
@@ -624,6 +626,40 @@ async def test_calls_from_before_keep_what_they_had() -> None:
         assert answers == ["ada", "anonymous"]
 
 
+async def test_an_identity_that_its_authenticator_takes_back() -> None:
+    """A revoked proof lives on neither in the sessions that it opened nor in permissions for a time."""
+    revoked: set[str] = set()
+
+    class Register(Names):
+        def withdrawn(self, identity: graftwire.Identity) -> str | None:
+            return "it was revoked" if identity.subject in revoked else None
+
+    async with hosting(auth=Register("ada", "bob"), allow=Only(everything, seconds=1_000)) as place:
+        async with place.connect(credential=As("ada")) as ada, place.connect(credential=As("bob")) as bob:
+            for client in (ada, bob, ada):
+                await client.call("Shop.who")
+            revoked.add("ada")
+            with pytest.raises(graftwire.Unauthenticated):
+                await ada.call("Shop.who")
+            assert await bob.call("Shop.who") == "bob"
+        assert ("call", "Shop.who", "ada", "refused", "names", "it was revoked") in place.sink.said
+
+
+async def test_an_authenticator_that_can_not_say_whether_an_identity_counts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Confused(Names):
+        def withdrawn(self, identity: graftwire.Identity) -> str | None:
+            raise KeyError("a secret")
+
+    async with hosting(auth=Confused("ada"), allow=Only(everything)) as place:
+        async with place.connect(credential=As("ada")) as client:
+            with pytest.raises(graftwire.Unauthenticated):
+                await client.call("Shop.who")
+        assert place.sink.records[-1].reason == "the plugin raised KeyError"
+    assert "a secret" not in caplog.text
+
+
 # --- references ------------------------------------------------------------------------------------------------------
 
 
@@ -811,6 +847,36 @@ async def test_a_provider_that_fails(
                 await client.using(credential=Broken(what)).call("Shop.who")
         assert not place.shop.ran
     assert "a secret" not in caplog.text
+
+
+# --- getting ready ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        (graftwire.SecurityError("the keys can't be read; check them"), "the keys can't be read; check them"),
+        (KeyError("a secret"), "the plugin late could not get ready: KeyError in "),
+        (None, "the plugin late was not ready within 5 s"),
+    ],
+)
+async def test_a_plugin_that_does_not_get_ready(
+    what: Exception | None, sentence: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    class Late(Names):
+        name = "late"
+
+        async def start(self) -> None:
+            if what is None:
+                await trio.sleep_forever()
+            else:
+                raise what
+
+    with pytest.raises(graftwire.SecurityError) as caught:
+        async with hosting(auth=Late("ada"), allow=Only(everything)):
+            raise AssertionError
+    assert str(caught.value).startswith(sentence)
+    assert "a secret" not in str(caught.value)
 
 
 # --- choices that have to be made ------------------------------------------------------------------------------------

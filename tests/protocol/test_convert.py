@@ -20,6 +20,7 @@ from typing import (
     Protocol,
     Required,
     TypedDict,
+    TypeGuard,
     TypeVar,
 )
 
@@ -422,6 +423,20 @@ def test_a_type_statement() -> None:
     pair = TypeAliasType("pair", tuple[Item, Item], type_params=(Item,))
     assert converter(pair[float])([1, 2]) == (1.0, 2.0)
     assert converter(TypeAliasType("size", int))(3) == 3
+
+
+@pytest.mark.parametrize("annotation", [list[TypeAliasType("size", int)], list[Required[int]]], ids=str)
+def test_what_msgspec_does_not_know_is_converted_all_the_same(annotation: Any) -> None:
+    convert = converter(annotation)
+    assert convert([1, 2]) == [1, 2]
+    with pytest.raises(ValueRefused) as refused:
+        convert([1, "2"])
+    assert (refused.value.clause, refused.value.path) == ("VAL-21", "[1]")
+
+
+def test_a_form_that_stands_for_no_type_cannot_cross() -> None:
+    with pytest.raises(TypeError, match="has no form on the wire"):
+        converter(TypeGuard[int])
 
 
 def test_a_converter_is_made_once() -> None:

@@ -111,6 +111,25 @@ def test_an_auth_behind_a_call_that_waits_for_hello_is_sent_with_hello() -> None
     assert kinds(core) == [frames.Call.kind, frames.Auth.kind, frames.Call.kind]
 
 
+@pytest.mark.parametrize("budget", [1_000, 10], ids=["enough", "enough for the RESULT alone"])
+def test_credit_goes_ahead_of_its_calls_terminal_while_the_limits_hold(fresh: Any, budget: int) -> None:
+    """Clause CREDIT-4: behind the RESULT, the call is closed, and there is no stream to give credit for."""
+    pair = fresh()
+    pair.a.authenticate("token", b"secret")
+    pair.pump()
+    id = pair.b.call(2, "Any", NOTHING)
+    pair.b.item(id, bytes(200_000))
+    pair.b.end(id)
+    pair.to_a()
+    pair.a._outbox._budget = budget
+    pair.a.consume(id, 200_000)
+    pair.a.result(id, b"\xf6")
+    written = kinds(pair.a)
+    pair.a.receive(frames.encode(frames.Accepted()))
+    assert written + kinds(pair.a) == [frames.Credit.kind, frames.Result.kind]
+    assert bool(written) is (budget == 1_000)
+
+
 def test_later_exchanges_have_no_limits(pair: Any) -> None:
     for _ in range(2):
         pair.a.authenticate("token", b"secret")

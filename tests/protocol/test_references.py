@@ -59,6 +59,22 @@ def test_an_error_kills_what_its_call_carried() -> None:
     assert exports.get(third) == (2, None)
 
 
+def test_what_an_error_kills_outlives_the_calls_that_wait_for_an_auth() -> None:
+    """Clauses AUTH-6, REF-4: they were sent before the ERROR, and are looked at after it."""
+    exports = Exports(Role.INITIATOR)
+    called, released, unused, other = (exports.allocate(n) for n in range(4))
+    exports.kill([called, released, unused], held=True)
+    assert exports.get(called) == (0, None)
+    exports.release(released)
+    exports.settle()
+    for id in (called, released, unused):
+        with pytest.raises(ProtocolViolation, match="REF-3"):
+            exports.get(id)
+    assert exports.get(other) == (3, None)
+    exports.settle()
+    assert len(exports) == 1
+
+
 def test_a_session_that_ends_lets_go() -> None:
     exports, imports = Exports(Role.INITIATOR), Imports(Role.INITIATOR)
     exports.allocate("it")

@@ -2,6 +2,9 @@
 
 Whatever the two users do within the rules, neither core finds a violation in what the other one wrote; each call gets
 one terminal, each stream arrives complete and in order, and when all is said nothing is left: no slot, no credit.
+Each side proves who it is as often as it likes, in as many rounds as the other one wants; until it is accepted, none of
+its calls is told, and afterwards all of them are but those that it has cancelled. A session may end in every way: in
+peace, at once, by a refusal, or with a link that drops at any byte.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from graftwire.protocol import (
@@ -25,7 +28,7 @@ from graftwire.protocol import (
     State,
     frames,
 )
-from graftwire.protocol.limits import ITEM_OVERHEAD, LARGEST_INTEGER, LEAST
+from graftwire.protocol.limits import AUTH_ROUNDS, ITEM_OVERHEAD, LARGEST_INTEGER, LEAST
 
 SIZES = [0, 10, 5_000, 30_000, 60_000]
 sides = st.booleans()
@@ -42,6 +45,7 @@ class Story:
         self.references = references  # that its arguments carry
         self.returned: list[int] = []  # references that its result carries
         self.taken = self.ended = self.cancelled = self.caller_was_heard = self.gone = False
+        self.dropped = False  # it was cancelled while its caller was not accepted yet, and never told
         self.answer: type[Any] | None = None
         self.terminals = 0
         # serial numbers of the items: of the caller's stream and of the receiver's
@@ -59,6 +63,12 @@ class Side:
         self.taken: list[Story] = []
         self.unused: list[tuple[int, int]] = []  # items that were read and not consumed: call, size
         self.pings = self.pongs = self.goaways = 0
+        # as a claimant: the last proof, and what the user waits for; as a verifier: the same of the other side
+        self.proof: bytes | None = None
+        self.challenge: bytes | None = None
+        self.rounds = 0
+        self.judges = self.holds = False
+        self.exchanges = 0
 
 
 def pick(among: list[Any], choice: int) -> Any:
@@ -69,14 +79,26 @@ def pick(among: list[Any], choice: int) -> Any:
 class TwoCores(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.over = False
+        self.over = self.failed = False
         self.stories: dict[int, Story] = {}
 
-    @initialize(default_limits=st.booleans())
-    def dial(self, default_limits: bool) -> None:
+    @initialize(
+        default_limits=st.booleans(),
+        calls=st.lists(st.tuples(sides, st.integers(0, 3), sizes, st.integers(0, 2), choices), max_size=8),
+        proves=st.sampled_from([None, False, True]),
+        pumps=st.booleans(),
+    )
+    def dial(self, default_limits: bool, calls: list[Any], proves: bool | None, pumps: bool) -> None:
+        """A start with some calls under way: a run may leave out any of the rules below, `call` too."""
         limits = Limits() if default_limits else LEAST
         self.a, self.b = Side(Role.INITIATOR, limits), Side(Role.ACCEPTOR, LEAST)
         self.both = (self.a, self.b)
+        if proves is not None:
+            self.authenticate(proves, 100)
+        for each in calls:
+            self.call(*each)
+        if pumps:
+            self.pump(first=False)
 
     def other(self, side: Side) -> Side:
         return self.b if side is self.a else self.a
@@ -98,6 +120,12 @@ class TwoCores(RuleBasedStateMachine):
         self.read(self.other(side), data)
 
     @precondition(lambda self: not self.over)
+    @rule(of=sides, most=st.sampled_from([1, 100, 2**40]), count=st.sampled_from([3, 9, 1_000, 70_000]))
+    def move(self, of: bool, most: int, count: int) -> None:
+        self.take(of, most)
+        self.deliver(of, count)
+
+    @precondition(lambda self: not self.over)
     @rule(first=sides)
     def pump(self, first: bool) -> None:
         for side in (self.both[first], self.both[not first]):
@@ -105,9 +133,72 @@ class TwoCores(RuleBasedStateMachine):
             self.deliver(side is self.b, 2**40)
 
     def read(self, side: Side, data: bytes) -> None:
-        for event in side.core.receive(data):
+        self.tell(side, side.core.receive(data))
+
+    def tell(self, side: Side, events: list[Any]) -> None:
+        self.failed = True
+        for event in events:
             assert not isinstance(event, Failed), event
             getattr(self, f"on_{type(event).__name__.lower()}")(side, event)
+        self.failed = False
+
+    # --- who they are -------------------------------------------------------------------------------------
+
+    @precondition(lambda self: not self.over)
+    @rule(of=sides, size=st.sampled_from([0, 100, 8_000]))
+    def authenticate(self, of: bool, size: int) -> None:
+        """A first AUTH, or the answer to a CHALLENGE."""
+        side = self.both[of]
+        if side.proof is None or side.challenge is not None:
+            side.proof = len(self.stories).to_bytes(4, "big") + bytes(size)
+            side.challenge = None
+            side.core.authenticate("token", side.proof)
+
+    @precondition(lambda self: not self.over and any(side.judges for side in self.both))
+    @rule(of=sides, size=st.sampled_from([0, 8_000]))
+    def challenge(self, of: bool, size: int) -> None:
+        side = self.both[of]
+        if side.judges and side.rounds < AUTH_ROUNDS:
+            side.core.challenge(bytes(size))
+            side.judges = False
+
+    @precondition(lambda self: not self.over and any(side.judges for side in self.both))
+    @rule(of=sides)
+    def accept(self, of: bool) -> None:
+        side = self.both[of]
+        if not side.judges:
+            return
+        side.judges = side.holds = False
+        side.rounds = 0
+        side.exchanges += 1
+        self.tell(side, side.core.accept())
+        side.exports.settle()
+        last = LARGEST_INTEGER if side.core._sent_goaway is None else side.core._sent_goaway
+        for story in self.other(side).made:
+            if story.id < side.core._next_in and story.id <= last and not story.taken and not story.dropped:
+                assert story.cancelled
+                story.dropped = True
+                story.answer = frames.Error
+
+    @precondition(lambda self: not self.over and any(side.judges for side in self.both))
+    @rule(of=sides, rarely=st.integers(0, 3))
+    def refuse(self, of: bool, rarely: int) -> None:
+        """The claimant reads why, and that none of its calls since the exchange began has run (AUTH-5)."""
+        side, other = self.both[of], self.other(self.both[of])
+        if rarely or not side.judges:
+            return
+        last = side.core.last_in
+        assert all(one.taken == (one.id <= last) or one.dropped or one.gone for one in other.made)
+        side.core.refuse()
+        self.over = True
+        assert not side.core.peer_authenticating
+        side.pipe += b"".join(side.core.take(2**40))
+        data, side.pipe = bytes(side.pipe), bytearray()
+        [*before, goaway] = other.core.receive(data)
+        self.tell(other, before)
+        assert goaway == frames.Goaway(last, ErrorCode.UNAUTHENTICATED)
+        assert other.core.state is side.core.state is State.CLOSED
+        assert not any(other.core.is_open(one.id) for one in other.made if one.id > last)
 
     # --- what the users do --------------------------------------------------------------------------------
 
@@ -149,6 +240,15 @@ class TwoCores(RuleBasedStateMachine):
             return False
         side.core.item(id, serial.to_bytes(4, "big") + bytes(size))
         return True
+
+    @precondition(lambda self: not self.over)
+    @rule(of=sides, choice=choices, size=sizes, count=st.integers(1, 12), up=st.booleans())
+    def flow(self, of: bool, choice: int, size: int, count: int, up: bool) -> None:
+        """A stream as it usually goes: items are read, used, and credit comes back."""
+        (self.item_up if up else self.item_down)(of, choice, size, count)
+        self.pump(first=not of)
+        self.consume(not of, choice, count)
+        self.pump(first=not of)
 
     @precondition(lambda self: not self.over)
     @rule(of=sides, choice=choices)
@@ -221,7 +321,7 @@ class TwoCores(RuleBasedStateMachine):
             return
         core.goaway(core.last_in if final else LARGEST_INTEGER)
 
-    @precondition(lambda self: not self.over and len(self.stories) > 8)
+    @precondition(lambda self: not self.over and len(self.stories) > 3)
     @rule(of=sides, rarely=st.integers(0, 3), at=choices)
     def cut(self, of: bool, rarely: int, at: int) -> None:
         """The link ends, after any byte of what is under way."""
@@ -243,7 +343,7 @@ class TwoCores(RuleBasedStateMachine):
             side.core.shut()
             assert not side.core.has_output
 
-    @precondition(lambda self: not self.over and len(self.stories) > 8)
+    @precondition(lambda self: not self.over and len(self.stories) > 3)
     @rule(of=sides, rarely=st.integers(0, 3))
     def abort(self, of: bool, rarely: int) -> None:
         """One side leaves at once: the other one reads why, and nothing behind it."""
@@ -285,9 +385,27 @@ class TwoCores(RuleBasedStateMachine):
     def on_opened(self, side: Side, event: Opened) -> None:
         assert event.limits == self.other(side).core.limits
 
+    def on_auth(self, side: Side, event: frames.Auth) -> None:
+        assert not side.judges
+        assert event == frames.Auth("token", self.other(side).proof or b"")
+        side.judges = side.holds = True
+        side.rounds += 1
+
+    def on_challenge(self, side: Side, event: frames.Challenge) -> None:
+        assert side.proof is not None
+        assert side.challenge is None
+        side.challenge = event.data
+
+    def on_accepted(self, side: Side, event: frames.Accepted) -> None:
+        assert side.proof is not None
+        assert side.challenge is None
+        side.proof = None
+
     def on_call(self, side: Side, event: frames.Call) -> None:
         story = self.stories[event.id]
+        assert not side.holds
         assert not story.taken
+        assert not story.dropped
         assert not story.gone
         assert event.shape == story.shape
         story.taken = True
@@ -305,6 +423,7 @@ class TwoCores(RuleBasedStateMachine):
             assert serial == story.down_got
             story.down_got += 1
         else:
+            assert story.taken
             assert story.answer is not frames.Error
             assert not story.caller_was_heard
             assert serial == story.up_got
@@ -312,6 +431,7 @@ class TwoCores(RuleBasedStateMachine):
 
     def on_end(self, side: Side, event: frames.End | frames.Cancel) -> None:
         story = self.stories[event.id]
+        assert story.taken
         if story.answer is not frames.Error and not story.caller_was_heard:
             assert story.up_got == story.up_sent
         story.caller_was_heard = True
@@ -324,7 +444,7 @@ class TwoCores(RuleBasedStateMachine):
         assert (story.terminals, story.answer) == (1, type(event))
         assert story.down_got == story.down_sent
         if isinstance(event, frames.Error):
-            side.exports.kill(story.references)
+            side.exports.kill(story.references, held=side.holds)
         for reference in story.returned:
             side.imports.received(reference)
 
@@ -347,7 +467,7 @@ class TwoCores(RuleBasedStateMachine):
                 assert not story.taken
                 assert not story.terminals
                 story.gone = True
-                side.exports.kill(story.references)
+                side.exports.kill(story.references, held=side.holds)
 
     # --- what holds at any time, and at the end -----------------------------------------------------------
 
@@ -358,6 +478,8 @@ class TwoCores(RuleBasedStateMachine):
         largest = max(SIZES) + 4 + ITEM_OVERHEAD
         for side in self.both:
             core, limits = side.core, self.other(side).core.limits
+            assert core.authenticating is (side.proof is not None)
+            assert core.peer_authenticating is side.holds
             assert -largest < core._balance <= limits.session_credit
             assert -largest < core._granted.granted
             for call in (*core._out.values(), *core._in.values()):
@@ -369,17 +491,22 @@ class TwoCores(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Whoever is left finishes what is under way; then nothing may be left."""
-        if self.over or not hasattr(self, "both"):
+        if self.over or self.failed or not hasattr(self, "both"):
             return
         for _ in range(40):
             self.pump(first=False)
             for of, side in enumerate(self.both):
+                if side.judges:
+                    self.accept(bool(of))
+                if side.challenge is not None:
+                    self.authenticate(bool(of), 0)
                 self.consume(bool(of), 0, 10_000)
                 while any(one.answer is None for one in side.taken):
                     self.result(bool(of), 0, 0, 0)
                 while any(one.shape > 1 and not self.is_done(one) for one in self.open(side)):
                     self.end(bool(of), 0)
-            if not any(side.core.has_output or side.pipe or side.unused for side in self.both):
+            busy = (side.core.has_output or side.pipe or side.unused or side.proof for side in self.both)
+            if not any(busy):
                 break
         else:
             raise AssertionError("it does not end")
@@ -390,7 +517,7 @@ class TwoCores(RuleBasedStateMachine):
             assert core._balance == other._granted.granted > 0
             assert core._balance + other._granted.unreturned == other.limits.session_credit
             assert side.pongs == side.pings
-            assert all(one.gone or (one.taken and one.terminals == 1) for one in side.made)
+            assert all(one.gone or (one.terminals == 1 and one.taken is not one.dropped) for one in side.made)
             assert all(
                 one.up_got == one.up_sent for one in side.made if not one.gone and one.answer is frames.Result
             )
@@ -399,4 +526,10 @@ class TwoCores(RuleBasedStateMachine):
 
 
 TestTwoCores = TwoCores.TestCase
-TestTwoCores.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
+# What fails is shown as it was found: to make it shorter takes longer than a test may.
+TestTwoCores.settings = settings(
+    max_examples=100,
+    stateful_step_count=60,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)

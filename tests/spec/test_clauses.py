@@ -34,6 +34,8 @@ _WORDS = re.compile(r"\b(?:MUST|SHOULD|MAY)\b")
 
 CLAUSES = _CLAUSE.findall(STANDARD)
 IDS = [id for id, _ in CLAUSES]
+# The clauses of the page on metadata, which test_metadata.py looks at.
+OTHERS = [id for id, _ in _CLAUSE.findall((ROOT / "spec" / "METADATA.md").read_text(encoding="utf-8"))]
 
 
 def sources() -> Iterator[Path]:
@@ -92,9 +94,9 @@ def test_the_code_names_no_other_clause() -> None:
         f"{path.relative_to(ROOT)}:{line}: {id}"
         for path in sources()
         for line, id in named_in(path)
-        if id not in IDS
+        if id not in IDS and id not in OTHERS
     ]
-    assert not unknown, "PROTOCOL.md has no such clause: " + ", ".join(unknown)
+    assert not unknown, "the standard has no such clause: " + ", ".join(unknown)
 
 
 def test_the_search_finds_clauses(tmp_path: Path) -> None:

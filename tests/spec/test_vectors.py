@@ -470,6 +470,53 @@ def test_core_plays_session(vector: Vector, bytewise: bool) -> None:
     assert [frame.hex() for frame in driver.written[-1:]] == [outcome["goaway"]]
 
 
+def lengths(vector: Vector) -> list[int]:
+    """How long each frame of the other side is."""
+    return [
+        len(raw(step, "frame")) for step in vector["steps"] if step["from"] == "peer" and not step.get("end")
+    ]
+
+
+def play(vector: Vector, cut: int, size: int = 2**30) -> list[Any]:
+    """All that the core tells and writes in a session that is read in pieces of at most `size` bytes.
+
+    What comes without an answer in between is read in one go, but that each frame is cut in two after `cut` bytes.
+    """
+    driver, unread = Driver(vector), b""
+
+    def read(data: bytes) -> None:
+        for at in range(0, len(data), size):
+            driver.events += driver.core.receive(data[at : at + size])
+
+    for step in vector["steps"]:
+        if step["from"] == "peer" and not step.get("end"):
+            data = raw(step, "frame")
+            read(unread + data[:cut])
+            unread = data[cut:]
+        else:
+            read(unread)
+            unread = b""
+            driver.run({"steps": [step]})
+    read(unread)
+    driver.collect()
+    told = [event.violation.clause if isinstance(event, Failed) else event for event in driver.events]
+    return [*told, *driver.written]
+
+
+@cases([vector for vector in SESSIONS if not vector["name"].startswith("reference.")])
+def test_a_session_is_the_same_wherever_it_is_cut(vector: Vector) -> None:
+    """Clause LINK-1: at every byte of every frame (of a long body, not at all of them), and between frames."""
+    whole = play(vector, 0)
+    assert play(vector, 0, size=1) == whole
+    cuts = set[int]()
+    for length in lengths(vector):
+        cuts.update(
+            range(1, min(length + 1, 300)), range(300, length, 997), range(max(length - 30, 1), length)
+        )
+    for cut in sorted(cuts):
+        assert play(vector, cut) == whole, f"cut after {cut} bytes"
+
+
 class ReferenceDriver(Driver):
     """The same with the tables of references on top of the core, which does not look into bodies itself."""
 

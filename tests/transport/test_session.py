@@ -1174,37 +1174,40 @@ async def test_an_item_for_a_call_that_is_over() -> None:
             call.end()
             await call.send(b"x")  # nothing more is sent, and `result` will say how it went
             await peer.wait_for(frames.Call)
-            with pytest.raises(CallEnded, match="the call is over"):
-                await session.send_item(call.id, b"x")
-            session.cancel_call(call.id)
-            session.cancel_call(call.id)
-            session.end_stream(call.id)
+            call.close()
+            call.close()
+            await call.send(b"x")
+        await peer.wait_for(frames.Cancel)
+        assert len(peer.of(frames.End)) == len(peer.of(frames.Cancel)) == 1
+        assert not peer.of(frames.Item)
         session.close()
+        call.close()
+        session._releases.one(2)
+
+
+async def test_an_item_of_a_handler_when_its_session_is_over() -> None:
+    started = trio.Event()
+    outcomes: list[type[BaseException]] = []
+
+    async def late(call: IncomingCall) -> bytes:
+        started.set()
+        with trio.CancelScope(shield=True):  # it is cancelled with the session, but takes its time
+            while call.session.ending is None:
+                await trio.sleep(0.001)
+            with pytest.raises(CallEnded) as caught:
+                await call.send(NULL)
+            outcomes.append(caught.type)
+        return NULL
+
+    async with session_and_peer(receiver=Answers(late)) as (session, peer):
+        peer.conn.call(1, "Any", NOTHING)
+        await peer.write()
+        await started.wait()
+        session.close()
+        await peer.wait_for_end()
         await peer.link.aclose()
         await session.wait_ended()
-        with pytest.raises(CallEnded, match="the session is over"):
-            await session.send_item(1, b"x")
-        session.cancel_call(1)
-        session.end_stream(1)
-        session.release(2)
-
-
-async def test_a_sender_that_waits_for_credit_learns_of_the_end() -> None:
-    async with session_and_peer(Role.INITIATOR) as (session, peer):
-        async with trio.open_nursery() as nursery:
-
-            async def flood() -> None:
-                async with session.open(2, "Any", NOTHING) as call:
-                    with pytest.raises(CallEnded):
-                        while True:
-                            await call.send(bytes(50_000))
-
-            nursery.start_soon(flood)
-            await peer.wait_for(frames.Item)
-            while session._conn.has_output or session._output._busy:
-                await peer.read()
-            await trio.testing.wait_all_tasks_blocked()
-            session.close()
+    assert outcomes == [CallEnded]
 
 
 async def test_the_receivers_items_end_and_so_does_its_error() -> None:
@@ -1303,3 +1306,153 @@ async def test_a_keyboard_interrupt_is_not_for_the_caller() -> None:
             await peer.write()
             await session.wait_ended()
     assert caught.value.subgroup(KeyboardInterrupt) is not None
+
+
+# --- what an answer takes along --------------------------------------------------------------------------------------
+
+
+def given(session: Session) -> int:
+    return len(session.references._exports)
+
+
+async def test_a_result_that_is_not_sent_leaves_no_reference() -> None:
+    """Too large for a frame, or cancelled while it waits for room."""
+    sizes = {"Large": 70_000, "Much": 60_000}
+
+    async def answer(call: IncomingCall) -> bytes:
+        assert isinstance(call.target, str)
+        return values.encode([print, bytes(sizes[call.target])], reference=call.session.references.give)
+
+    async with session_and_peer(receiver=Answers(answer), peer_limits=Limits(largest_frame=65_536)) as (
+        session,
+        peer,
+    ):
+        peer.conn.call(0, "Large", NOTHING)
+        await peer.write()
+        (error,) = await peer.wait_for(frames.Error)
+        assert error.code is ErrorCode.TOO_LARGE
+        assert given(session) == 0
+        ids = [peer.conn.call(0, "Much", NOTHING) for _ in range(60)]
+        await peer.write()
+        await trio.testing.wait_all_tasks_blocked()
+        assert given(session) == 60
+        for id in ids:
+            peer.conn.cancel(id)
+        await peer.write()
+        while len(peer.of(frames.Error)) + len(peer.of(frames.Result)) < 61:
+            await peer.read()
+        assert given(session) == len(peer.of(frames.Result)) < 60
+
+
+async def test_an_item_of_a_handler_that_is_not_sent_leaves_no_reference() -> None:
+    async def stream(call: IncomingCall) -> bytes:
+        with pytest.raises(errors.TooLarge):
+            await call.send(values.encode([print, bytes(70_000)], reference=call.session.references.give))
+        while True:
+            await call.send(values.encode([print, bytes(10_000)], reference=call.session.references.give))
+
+    async with session_and_peer(receiver=Answers(stream), peer_limits=Limits(largest_frame=65_536)) as (
+        session,
+        peer,
+    ):
+        id = peer.conn.call(1, "Any", NOTHING)
+        await peer.write()
+        await peer.wait_for(frames.Item)
+        await trio.testing.wait_all_tasks_blocked()
+        peer.conn.cancel(id)
+        await peer.write()
+        await peer.wait_for(frames.Error)
+        assert given(session) == len(peer.of(frames.Item))
+
+
+class Explains(Answers):
+    """A receiver whose failures carry a reference."""
+
+    def __init__(self, code: ErrorCode, size: int = 0) -> None:
+        super().__init__(fail)
+        self.code = code
+        self.size = size
+
+    def failure(self, call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes | None]:
+        fields = {"handle": print, "more": bytes(self.size)}
+        body = values.encode(["Broke", "", fields], reference=call.session.references.give)
+        return self.code, body if self.code is ErrorCode.APPLICATION else None
+
+
+async def fail(call: IncomingCall) -> bytes:
+    raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("receiver", "left"),
+    [
+        (Explains(ErrorCode.APPLICATION), 1),
+        (Explains(ErrorCode.APPLICATION, 70_000), 0),
+        (Explains(ErrorCode.DENIED), 0),
+    ],
+)
+async def test_references_in_an_error_are_of_that_error_alone(receiver: Explains, left: int) -> None:
+    async with session_and_peer(receiver=receiver, peer_limits=Limits(largest_frame=65_536)) as (
+        session,
+        peer,
+    ):
+        peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        await peer.wait_for(frames.Error)
+        assert given(session) == left
+        assert session.references.taken() is None  # the next call of this side does not take them along
+
+
+# --- a drain that is begun twice -------------------------------------------------------------------------------------
+
+
+async def test_a_drain_that_was_cancelled_can_be_begun_again() -> None:
+    async with session_and_peer(receiver=Answers(hang)) as (session, peer):
+        peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        await trio.testing.wait_all_tasks_blocked()
+        for count in (1, 1, 2, 2):  # before its PING is answered, and after
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(session.drain, 10)
+                await trio.testing.wait_all_tasks_blocked()
+                if count == 2:
+                    await peer.wait_for(frames.Goaway, count)
+                nursery.cancel_scope.cancel()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.drain, 0.01)
+            nursery.start_soon(session.drain, 10)
+            await peer.wait_for_end()
+            await peer.link.aclose()
+        assert [goaway.last for goaway in peer.of(frames.Goaway)] == [LARGEST_INTEGER, 1]
+
+
+async def test_a_peer_that_is_turned_away_is_told() -> None:
+    ours, theirs = memory_pair()
+    session = Session(ours, Role.ACCEPTOR, receiver=Answers(say_null))
+    session.refuse()
+    peer = Peer(theirs, Role.INITIATOR, None)
+    peer.conn.call(0, "Any", NOTHING)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(session.run)
+        await peer.write()
+        await peer.wait_for_end()
+        await theirs.aclose()
+    assert peer.events == [frames.Goaway(0, ErrorCode.UNAVAILABLE)]
+
+
+# --- frames that come one behind the other ---------------------------------------------------------------------------
+
+
+async def test_frames_that_are_cut_anywhere_are_not_slow(autojump_clock: trio.testing.MockClock) -> None:
+    """PINGs, of which the application sees nothing: each is whole soon, but there is always one under way."""
+    async with session_and_peer(timing=Timing(slow=2, rate=100)) as (session, peer):
+        pings = [frames.encode(frames.Ping(number + 1)) for number in range(40)]
+        rest = b""
+        for ping in pings:
+            await peer.link.send(rest + ping[:3])
+            rest = ping[3:]
+            await trio.sleep(0.5)
+        assert session.usable
+        await peer.link.send(rest[:1])
+        await trio.sleep(5)  # one that stands still is
+        assert "KEEP-4" in str(session.ending)
