@@ -281,9 +281,9 @@ def sections(page: str, level: int) -> dict[str, str]:
     return parts_of(page, read(page), level)
 
 
-def parts_of(page: str, text: str, level: int) -> dict[str, str]:
+def parts_of(page: str, whole: str, level: int) -> dict[str, str]:
     """The same of a part of a page."""
-    parts = re.split(rf"^{'#' * level} +(.*?)\n", text, flags=re.MULTILINE)
+    parts = re.split(rf"^{'#' * level} +(.*?)\n", whole, flags=re.MULTILINE)
     found: dict[str, str] = {}
     for heading, text in zip(parts[1::2], parts[2::2], strict=True):
         name = heading.replace("`", "")
