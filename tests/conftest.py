@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,3 +20,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if os.environ.get("CI"):
                 pytest.fail(advice, pytrace=False)
             pytest.skip(advice)
+
+
+@pytest.fixture(autouse=True)
+def _levels_of_logging() -> Iterator[None]:
+    """Commands that run in this process say more than the library does; the next test begins as the first one did."""
+    root, graftwire = logging.getLogger(), logging.getLogger("graftwire")
+    levels = root.level, graftwire.level
+    yield
+    root.setLevel(levels[0])
+    graftwire.setLevel(levels[1])

@@ -22,7 +22,7 @@ STANDARD = {"PROTOCOL.md", "METADATA.md", "PROMISES.md", "frames.cddl", "metadat
 # Where a package's folder is not named after it.
 MOVED = {"api": "graftwire", "spec/conformance": "graftwire/conformance"}
 # Brought by an extra, or not ours to bring: names of imports.
-OPTIONAL = {"rich", "truststore", "typer", "trustme"}
+OPTIONAL = {"casbin", "cryptography", "jwt", "rich", "truststore", "typer", "trustme"}
 PIP = (
     sys.executable,
     "-m",

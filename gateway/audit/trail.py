@@ -29,7 +29,7 @@ class Trail:
     `on_failure` says what happens where a sink raises, or takes longer than `seconds`: "refuse" refuses the call or
     the identity that the record is about (the other side learns *unavailable*, or *unauthenticated*); "count" goes on
     without it, counts it in `lost`, and says so in the log. Without sinks, records go to the logger `graftwire.audit`:
-    refusals as warnings, what was allowed as information.
+    refusals as warnings, what was allowed at the level debug.
 
     Raises SecurityError for a sink that is none.
     """
@@ -57,7 +57,7 @@ class Trail:
     @property
     def wanted(self) -> bool:
         """Whether anybody wants to know what was allowed; refusals are always written down."""
-        return bool(self.sinks) or _log.isEnabledFor(logging.INFO)
+        return bool(self.sinks) or _log.isEnabledFor(logging.DEBUG)
 
     async def write(self, record: Record) -> None:
         """Keep a record. Raises AuditFailed if a sink could not, where that is a reason to refuse."""
@@ -83,7 +83,7 @@ class Trail:
     @staticmethod
     def log(record: Record) -> None:
         """Write a record to the logger alone: where there are no sinks, and where nobody may wait."""
-        level = logging.WARNING if record.decision is Decision.REFUSED else logging.INFO
+        level = logging.WARNING if record.decision is Decision.REFUSED else logging.DEBUG
         if _log.isEnabledFor(level):
             who = record.identity if record.identity is not None else "nobody"
             _log.log(

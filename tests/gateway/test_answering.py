@@ -409,7 +409,7 @@ async def test_records_that_can_not_be_kept_are_counted_where_that_was_asked_for
 
 
 async def test_without_a_sink_decisions_go_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "graftwire.audit")
+    caplog.set_level(logging.DEBUG, "graftwire.audit")
     allow = Only(lambda request: "it is who" if request.target == "Shop.who" else None)
     async with hosting(auth=graftwire.Anonymous(), allow=allow, audit=()) as place, place.connect() as client:
         await client.call("Shop.who")
@@ -420,7 +420,7 @@ async def test_without_a_sink_decisions_go_to_the_log(caplog: pytest.LogCaptureF
     ]
     peer = said[0][1].partition(" from ")[2].partition(",")[0]
     assert said == [
-        ("INFO", f"call Shop.who allowed for anonymous from {peer}, by only: it is who"),
+        ("DEBUG", f"call Shop.who allowed for anonymous from {peer}, by only: it is who"),
         ("WARNING", f"call Shop.pay refused for anonymous from {peer}, by only: not on the list"),
     ]
 
