@@ -146,10 +146,8 @@ Here = Callable[..., Done]
 
 @pytest.fixture
 def quiet() -> Iterator[None]:
-    """Take back what a command that runs in this process says about logging."""
-    level = logging.getLogger("graftwire").level
+    """Take away what a command that runs in this process logs to: the standard error of one test."""
     yield
-    logging.getLogger("graftwire").setLevel(level)
     root = logging.getLogger()
     for handler in [each for each in root.handlers if type(each) is logging.StreamHandler]:
         root.removeHandler(handler)
