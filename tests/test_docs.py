@@ -12,11 +12,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
 
 import graftwire
+import graftwire.security
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -276,7 +278,12 @@ def test_named_files_exist() -> None:
 
 def sections(page: str, level: int) -> dict[str, str]:
     """The sections of a page under headings of a level, by heading, without backticks."""
-    parts = re.split(rf"^{'#' * level} +(.*?)\n", read(page), flags=re.MULTILINE)
+    return parts_of(page, read(page), level)
+
+
+def parts_of(page: str, whole: str, level: int) -> dict[str, str]:
+    """The same of a part of a page."""
+    parts = re.split(rf"^{'#' * level} +(.*?)\n", whole, flags=re.MULTILINE)
     found: dict[str, str] = {}
     for heading, text in zip(parts[1::2], parts[2::2], strict=True):
         name = heading.replace("`", "")
@@ -297,7 +304,10 @@ def rows(text: str) -> Iterator[list[str]]:
             yield [cell.strip().strip("`") for cell in line.strip("|").split(" | ")]
 
 
-NAMES = sections("docs/reference/python.md", 3)
+NAMES_PAGE = "docs/reference/python.md"
+MAIN, PLUGIN = read(NAMES_PAGE).split("\n## The module `graftwire.security`\n")
+NAMES = parts_of(NAMES_PAGE, MAIN, 3)
+PLUGIN_NAMES = parts_of(NAMES_PAGE, PLUGIN, 3)
 
 
 def test_the_page_of_names_is_the_public_surface() -> None:
@@ -311,10 +321,14 @@ def test_the_page_of_names_is_the_public_surface() -> None:
     assert public == set(graftwire.__all__)
 
 
+def test_the_names_of_the_module_of_plugins_are_written_down() -> None:
+    assert sorted(PLUGIN_NAMES) == sorted(graftwire.security.__all__)
+
+
 def parameters(function: Callable[..., object]) -> list[tuple[str, Any, object]]:
-    """The name, kind and default of each parameter. A default that is a function is written as `...`."""
+    """The name, kind and default of each parameter. A default that is a function, or made by one, is written `...`."""
     return [
-        (p.name, p.kind, ... if "lambda" in repr(p.default) else p.default)
+        (p.name, p.kind, ... if re.search("lambda|function|factory", repr(p.default)) else p.default)
         for p in inspect.signature(function).parameters.values()
         if p.name != "self"
     ]
@@ -330,14 +344,24 @@ def written(line: str) -> tuple[str, list[tuple[str, Any, object]] | None]:
     return name, parameters(space[name])
 
 
+WITH_SIGNATURE = [
+    (module, names, name)
+    for module, names in ((graftwire, NAMES), (graftwire.security, PLUGIN_NAMES))
+    for name, text in names.items()
+    if text.lstrip().startswith("```python")
+]
+
+
 @pytest.mark.parametrize(
-    "name", [name for name, text in NAMES.items() if text.lstrip().startswith("```python")]
+    ("module", "names", "name"),
+    WITH_SIGNATURE,
+    ids=[f"{module.__name__}.{name}" for module, _, name in WITH_SIGNATURE],
 )
-def test_signatures_are_those_of_the_code(name: str) -> None:
-    [(_, text), *_] = FENCED.findall(NAMES[name])
+def test_signatures_are_those_of_the_code(module: ModuleType, names: dict[str, str], name: str) -> None:
+    [(_, text), *_] = FENCED.findall(names[name])
     named, given = written(" ".join(text.split()))
     assert named == name
-    assert given == parameters(getattr(graftwire, name))
+    assert given == parameters(getattr(module, name))
 
 
 def test_what_can_be_called_has_a_signature() -> None:
@@ -345,17 +369,28 @@ def test_what_can_be_called_has_a_signature() -> None:
         name
         for name in graftwire.__all__
         if (inspect.isfunction(value := getattr(graftwire, name)) or dataclasses.is_dataclass(value))
+        and not isinstance(value, graftwire.Identity)  # NOBODY
     }
-    assert {name for name in called if "```python" not in NAMES[name]} == set()
+    called |= {
+        name
+        for name in graftwire.security.__all__
+        if inspect.isclass(value := getattr(graftwire.security, name)) and "__init__" in vars(value)
+    }
+    texts = NAMES | PLUGIN_NAMES
+    assert {name for name in called if "```python" not in texts[name]} == set()
 
 
-@pytest.mark.parametrize("name", ["Client", "Gateway", "Remote", "Stream"])
+OF_PLUGINS = ["CredentialProvider", "Authenticator", "Authoriser", "AuditSink"]
+
+
+@pytest.mark.parametrize("name", ["Client", "Gateway", "Remote", "Stream", *OF_PLUGINS])
 def test_members_are_those_of_the_code(name: str) -> None:
     cls = getattr(graftwire, name)
     there = {member for member in dir(cls) if not member.startswith("_")}
     if name == "Gateway":
         there.add("sessions")  # an attribute that `__init__` sets
-    listed = dict(written(line) for line in re.findall(r"^- `(?:await )?([^`]+)`", NAMES[name], re.MULTILINE))
+    heads = re.findall(r"^- ((?:`[^`]+`(?:, )?)+)", NAMES[name], re.MULTILINE)
+    listed = dict(written(line) for head in heads for line in re.findall(r"`(?:await )?([^`]+)`", head))
     assert set(listed) == there
     for member, given in listed.items():
         value = inspect.getattr_static(cls, member, None)

@@ -106,7 +106,7 @@ def graftwire(
 
 @app.command(short_help="See it: real calls, and the frames that they send.")
 def demo(json: Json = False) -> None:
-    """Show real calls over tcp, tls, ws and wss, how long they take, and the frames that they send."""
+    """Show real calls over tcp, tls, ws and wss, how long they take, their frames, and who may call what."""
     from .demo import demo
 
     demo(as_json=json)
@@ -130,7 +130,7 @@ def serve(
         typer.Option(
             "--auth",
             metavar="NAME[:TEXT]",
-            help="Who may call (needed): `anonymous`, or an authenticator. May be given again.",
+            help="Who may call (needed): anonymous, api-keys:FILE, jwt:FILE, hmac:FILE, mtls:FILE. May be given again.",
         ),
     ] = None,
     allow: Annotated[
@@ -138,7 +138,7 @@ def serve(
         typer.Option(
             "--allow",
             metavar="NAME[:TEXT]",
-            help="What they may call: an authoriser. May be given again; all of them have to allow a call.",
+            help="What they may call: roles[:FILE], any-identity, everyone, casbin:MODEL,POLICY. All have to allow it.",
         ),
     ] = None,
     audit: Annotated[
@@ -148,11 +148,13 @@ def serve(
         ),
     ] = None,
     audit_failure: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--audit-failure", metavar="WHAT", help="Where a record can't be kept: `refuse` or `count`."
+            "--audit-failure",
+            metavar="WHAT",
+            help="Where a record can't be kept: `refuse` the call (as without this), or `count`.",
         ),
-    ] = "refuse",
+    ] = None,
     plain_proofs: PlainProofs = False,
     cert: Cert = None,
     key: Key = None,
@@ -241,7 +243,9 @@ def call(
     ] = 0,
     credential: Annotated[
         str | None,
-        typer.Option("--credential", metavar="NAME:TEXT", help="Prove who calls, as in `bearer:file:PATH`."),
+        typer.Option(
+            "--credential", metavar="NAME[:TEXT]", help="Prove who calls, as in `bearer:file:PATH`."
+        ),
     ] = None,
     plain_proofs: PlainProofs = False,
     ca: Ca = None,

@@ -28,15 +28,16 @@ def verify(files: Sequence[str], expect: str | None, *, as_json: bool) -> None:
     with _progress(files) as progress:
         report = checking.verify(files, expect=expect, progress=progress)
     if as_json:
-        json_line(_json(report))
+        json_line(told_as_json(report))
     else:
-        for text in _text(report):
+        for text in told(report):
             line(text)
     if not report.intact:
         raise Failure(_broken(report), Exit.FAILED, kind="audit")
 
 
-def _text(report: Report) -> Iterator[str]:
+def told(report: Report) -> Iterator[str]:
+    """What is said of a log: a line for each finding, then its numbers and its last hash."""
     for finding in (*report.notes, *report.problems):
         yield f"{_place(finding)}{finding.kind}: {finding.text}"
     if report.more:
@@ -64,7 +65,8 @@ def _place(finding: Finding) -> str:
     return "" if finding.file is None else f"{printable(finding.file)} line {finding.line}: "
 
 
-def _json(report: Report) -> dict[str, object]:
+def told_as_json(report: Report) -> dict[str, object]:
+    """The same as an object for JSON."""
     return {
         "files": list(report.files),
         "lines": report.lines,

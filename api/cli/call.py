@@ -94,6 +94,7 @@ def call(
         args,
         kwargs,
         descriptor,
+        proved=proof is not None,
     )
     run(one.make)
 
@@ -110,6 +111,8 @@ class _Call:
         args: list[object],
         kwargs: dict[str, object],
         items: int | None,
+        *,
+        proved: bool,
     ) -> None:
         self._request = request
         self._url = url
@@ -118,6 +121,7 @@ class _Call:
         self._args = args
         self._kwargs = kwargs
         self._items = items
+        self._proved = proved
         self._connected = False
         self._first = b""
         self._silent = True
@@ -198,7 +202,7 @@ class _Call:
                 return what_answered(self._url, self._first, error)
             # where the link broke, or several attempts were made, the error has its cause
             return not_reached(self._url, error, silent=self._silent and error.__cause__ is None)
-        return explain(error, self._request.target, self._deadline, self._kwargs)
+        return self._explain(error)
 
     def _too_late(self) -> Failure:
         if not self._connected:
@@ -207,4 +211,8 @@ class _Call:
                 Exit.DEADLINE,
                 kind="deadline-exceeded",
             )
-        return explain(DeadlineExceeded(), self._request.target, self._deadline, self._kwargs)
+        return self._explain(DeadlineExceeded())
+
+    def _explain(self, error: Error) -> Failure:
+        target, url = self._request.target, self._url
+        return explain(error, target, self._deadline, self._kwargs, url=url, proved=self._proved)

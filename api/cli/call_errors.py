@@ -11,9 +11,11 @@ from graftwire import (
     CallError,
     ConnectError,
     DeadlineExceeded,
+    Denied,
     Error,
     InternalError,
     TlsError,
+    Unauthenticated,
     Unavailable,
     UnknownTarget,
     ValueRefused,
@@ -22,10 +24,12 @@ from graftwire.transport.url import Url
 
 from .failure import Exit, Failure, of_library
 from .jsonvalues import plain
+from .trust import BARE
 
 _POSITION: Final = re.compile(r"arguments\[(\d+)\](.*)", re.DOTALL)
 _NAMED: Final = re.compile(r"arguments\.(\w+)(.*)", re.DOTALL)
 _ITEM: Final = re.compile(r"items\[(\d+)\].*", re.DOTALL)
+_ASK: Final = "ask who runs the gateway to allow it: its log says why it does not"
 _PATH: Final = re.compile(r"[\w.\[\]\"' -]{1,200}")
 
 ALERT, HANDSHAKE = 0x15, 0x16  # the first byte of what a TLS server answers to what is not TLS
@@ -50,6 +54,8 @@ def not_reached(url: Url, error: Error, *, silent: bool = False) -> Failure:
     `silent`: the other side took the connection, said nothing, and left it open.
     """
     failure = of_library(error)
+    if isinstance(error, Unauthenticated):
+        return Failure(f"no session with {url}: {_not_taken(url)}", failure.code, kind=failure.kind)
     named = isinstance(error, ConnectError | TlsError) or isinstance(error.__cause__, ConnectError | TlsError)
     if named or url.text in failure.sentence:
         return failure
@@ -61,13 +67,32 @@ def not_reached(url: Url, error: Error, *, silent: bool = False) -> Failure:
     return Failure(f"no session with {url}: {failure.sentence}{hint}", failure.code, kind=failure.kind)
 
 
-def explain(error: Error, target: str, deadline: float | None, named: dict[str, object]) -> Failure:
-    """A call of `target` in a session that was open failed; `named` are the arguments that were given by name."""
+def explain(
+    error: Error,
+    target: str,
+    deadline: float | None,
+    named: dict[str, object],
+    *,
+    url: Url,
+    proved: bool = False,
+) -> Failure:
+    """A call of `target` in a session that was open failed; `named` are the arguments that were given by name.
+
+    `proved`: this side has sent a credential.
+    """
     failure = of_library(error)
     details: dict[str, object] = {}
     match error:
         case UnknownTarget():
             sentence = f"the other side hosts nothing that is called {target}; check the name"
+        case Unauthenticated() if proved:
+            sentence = _not_taken(url)
+        case Unauthenticated():
+            sentence = f"{failure.sentence}; add --credential NAME:TEXT, as in --credential api-key:file:PATH"
+        case Denied():
+            sentence = f"the caller may not call {target}; {_ASK}"
+            if not proved:
+                sentence = f"an anonymous caller may not call {target}; add --credential NAME:TEXT, or {_ASK}"
         case BadArguments():
             sentence = _bad_arguments(error.path, target, named)
         case DeadlineExceeded():
@@ -89,6 +114,16 @@ def explain(error: Error, target: str, deadline: float | None, named: dict[str, 
         if failure.code == Exit.NO_SESSION:
             sentence += "; the call may have run" if error.ran else "; the call did not run"
     return Failure(sentence, failure.code, kind=failure.kind, details=details)
+
+
+def _not_taken(url: Url) -> str:
+    sentence = (
+        "the other side does not take this credential; check that it is meant for it and still valid, or ask who runs "
+        "it: its log says why"
+    )
+    if url.scheme in BARE:
+        sentence += f" (over {url.scheme} it takes none at all unless it was told so, too)"
+    return sentence
 
 
 def _bad_arguments(path: str, target: str, named: dict[str, object]) -> str:

@@ -1,4 +1,7 @@
-"""`graftwire demo`: real calls over four transports at once, measured, and the frames that they sent, decoded."""
+"""`graftwire demo`: real calls over four transports at once, measured, and the frames that they sent, decoded.
+
+Then calls that are allowed and refused, with what the audit log says of them (demo_trust.py).
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,11 @@ import graftwire
 from graftwire import Client, ConnectOptions, Error, ListenOptions
 from graftwire.transport.url import parse
 
+from .audit import told_as_json
 from .demo_calls import KINDS, NotAsExpected, measure
 from .demo_module import Invoices
 from .demo_track import LEAVING, MEASURE, OPENING, Track
+from .demo_trust import Decided, decide
 from .demo_view import Screen
 from .dialling import connect
 from .failure import Exit, Failure, of_library
@@ -72,13 +77,24 @@ class _Demo:
             for track in tracks:
                 await self._follow(track, None)
                 _decoded(track)
-            json_line(_summary(tracks))
+            json_line(_summary(tracks, await self._decide()))
             return
         with Screen(tracks) as screen:
             for track in tracks:
                 await self._follow(track, screen)
                 _decoded(track)
             screen.finish()
+            screen.decided(await self._decide())
+
+    async def _decide(self) -> Decided:
+        try:
+            return await decide(f"tls://{HOST}:0", self._listening, self._dialling)
+        except NotAsExpected:
+            raise Failure(
+                "with an API key, the decisions and what was written of them were not what they should be",
+                Exit.FAILED,
+                kind="demo",
+            ) from None
 
     async def _follow(self, track: Track, screen: Screen | None) -> None:
         """Make all the calls over one transport."""
@@ -124,7 +140,7 @@ def _decoded(track: Track) -> None:
         )
 
 
-def _summary(tracks: list[Track]) -> dict[str, Any]:
+def _summary(tracks: list[Track], decided: Decided) -> dict[str, Any]:
     def microseconds(track: Track, part: float) -> float:
         return round((track.quantile(part) or 0.0) * 1e6, 1)
 
@@ -144,4 +160,13 @@ def _summary(tracks: list[Track]) -> dict[str, Any]:
         "frames": sum(len(track.frames) for track in tracks),
         "bytes": sum(track.size for track in tracks),
         "credentials": sum(track.credentials for track in tracks),
+        "trust": {
+            "transport": decided.track.transport,
+            "outcomes": decided.outcomes,
+            "records": decided.records,
+            "verify": told_as_json(decided.report),
+            "frames": len(decided.track.frames),
+            "bytes": decided.track.size,
+            "credentials": decided.track.credentials,
+        },
     }

@@ -10,8 +10,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from .audit import told
 from .demo_calls import KINDS
 from .demo_track import LEAVING, MEASURE, Track
+from .demo_trust import Decided
 from .notation import counted
 from .output import NARROW, console, fits
 from .rows import STYLES, Conversation
@@ -65,6 +67,19 @@ class Screen:
         self._console.print(self._transcript(shown))
         self._console.print()
         self._console.print(self._count())
+
+    def decided(self, decided: Decided) -> None:
+        """Show the second part: what was decided, and where that is written down."""
+        self._console.print()
+        self._heading("Who may call what", "over tls, with an API key, role rules and an audit log")
+        self._console.print(self._outcomes(decided))
+        self._console.print()
+        self._heading("What the audit log says", "who wanted what, how it was decided, and why")
+        self._console.print(self._records(decided))
+        self._console.print()
+        for text in told(decided.report):
+            self._console.print(Text(text), overflow="fold")
+        self._console.print(self._slot(decided))
 
     def _heading(self, text: str, note: str) -> None:
         self._console.print(Text.assemble((text, "bold"), "  ", (note, "dim")))
@@ -145,6 +160,49 @@ class Screen:
                 row.about,
             )
         return table
+
+    # --- trust ---------------------------------------------------------------------------------------------------
+
+    def _outcomes(self, decided: Decided) -> Table:
+        table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
+        table.add_column("", no_wrap=True)
+        table.add_column("call", style="bold", no_wrap=True)
+        table.add_column("outcome", overflow="fold")
+        for call, outcome in decided.outcomes.items():
+            refused = outcome.startswith("Denied")
+            table.add_row(
+                Text(self._arrows[0], style="cyan"),
+                Text(call),
+                Text(outcome, "yellow" if refused else "green"),
+            )
+        return table
+
+    def _records(self, decided: Decided) -> Table:
+        table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
+        table.add_column("time", style="dim", no_wrap=True)
+        for name in ("target", "identity", "decision", "plugin"):
+            table.add_column(name, no_wrap=True)
+        table.add_column("reason", style="dim", overflow="fold")
+        for record in decided.records:
+            allowed = record["decision"] == "allowed"
+            table.add_row(
+                record["time"][11 : 19 if self._narrow else 23],
+                Text(record["target"] or record["event"], "bold" if record["target"] else "dim"),
+                record["identity"],
+                Text(record["decision"], "green" if allowed else "yellow"),
+                record["plugin"],
+                Text(record["reason"]),
+            )
+        return table
+
+    def _slot(self, decided: Decided) -> Text:
+        track = decided.track
+        return Text.assemble(
+            (counted(len(track.frames), "frame"), "bold"),
+            f", {counted(track.size, 'byte')}. Credentials found in them: ",
+            (str(track.credentials), "bold green"),
+            ", in AUTH and nowhere else",
+        )
 
     def _count(self) -> Text:
         frames = sum(len(track.frames) for track in self._tracks)

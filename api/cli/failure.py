@@ -24,7 +24,10 @@ from graftwire import (
 )
 
 _AS_THE_CA: Final = " as the CA"  # how the library ends a sentence about an option that it has, too
-_PLAIN_PROOFS: Final = "say plain_proofs=True"  # and how it names another one
+_OTHERS: Final = {  # and how it names others
+    "say plain_proofs=True": "add --plain-proofs",
+    "pass one, with its key": "add --cert FILE --key FILE",
+}
 
 
 class Exit(IntEnum):
@@ -85,7 +88,8 @@ def of_library(error: Error) -> Failure:
     sentence = str(error)
     if isinstance(error, TlsError) and sentence.endswith(_AS_THE_CA):
         sentence = sentence.removesuffix(_AS_THE_CA) + " with --ca FILE"
-    sentence = sentence.replace(_PLAIN_PROOFS, "add --plain-proofs")
+    for theirs, ours in _OTHERS.items():
+        sentence = sentence.replace(theirs, ours)
     return Failure(sentence, _code(error), kind=_kind(error))
 
 

@@ -57,6 +57,7 @@ def serve(
         origins=frozenset(origins),
         detect=detect,
     )
+    trust.check_links(urls, secure=cert is not None, client_ca=client_ca is not None)
     hosted = find(services, allow_untyped=allow_untyped)
     log_to_stderr()
     trio.run(_run, hosted, [url.text for url in urls], trust, options, drain, as_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import trio
 
@@ -60,6 +60,13 @@ class AuditFile(AuditSink):
         except BaseException:
             self._close()
             raise
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """The sink for a configured `file:PATH`. Raises SecurityError."""
+        if not text:
+            raise SecurityError("an audit log needs the path of its file, as in audit.jsonl")
+        return cls(text)
 
     @property
     def position(self) -> Position:

@@ -88,14 +88,14 @@ class Trail:
             who = record.identity if record.identity is not None else "nobody"
             _log.log(
                 level,
-                "%s %s %s for %s from %s, by %s: %s",
+                "%s %s %s for %s from %s, by %s%s",
                 record.event,
                 record.target or record.scheme or "",
                 record.decision,
                 who,
                 record.link.peer,
                 record.plugin,
-                record.reason,
+                f": {record.reason}" if record.reason else "",
             )
 
     def _failed(self, sinks: list[str]) -> None:

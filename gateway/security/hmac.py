@@ -142,6 +142,8 @@ class HmacAuthenticator(Authenticator):
     @classmethod
     def from_text(cls, text: str) -> HmacAuthenticator:
         """The authenticator for a configured `hmac:FILE`; the audience is in the file."""
+        if not text:
+            raise SecurityError("hmac needs the path of a file of keys, as in hmac:keys.toml")
         return cls(text)
 
     async def authenticate(self, attempt: Attempt) -> Identity | Challenge | Refusal:
@@ -220,6 +222,8 @@ class HmacCredential(CredentialProvider):
     @classmethod
     def from_text(cls, text: str) -> HmacCredential:
         """The provider for a configured `hmac:FILE`: a TOML file, mode 0600, with `id`, `secret`, `audience`."""
+        if not text:
+            raise SecurityError("hmac needs the path of the file with its secret, as in hmac:me.toml")
         credential = cls.__new__(cls)
         credential._load = functools.partial(_from_file, text)  # noqa: SLF001 - its own
         credential._load()  # noqa: SLF001 - its own

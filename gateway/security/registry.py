@@ -93,14 +93,20 @@ class Registry:
             return plugin
         points = self._entry_points(group).get(name, [])
         if not points:
-            shown = f" {name}" if _SHOWN.fullmatch(name) else " of that name"
-            raise SecurityError(f"there is no {what}{shown}; {nearest(name, self.names(kind))}")
+            raise self.unknown(kind, name)
         packages = sorted({_package(point) for point in points})
         if len(points) > 1:
             raise SecurityError(
                 f"more than one {what} {name} is installed ({', '.join(packages)}); remove all but one"
             )
         return self._from_package(kind, points[0], packages[0], f"the {what} {name}", rest, bool(colon))
+
+    def unknown(self, kind: type[Plugin], name: str, *more: str) -> SecurityError:
+        """The error about a name that there is not; `more` are names that are known to who asks."""
+        shown = f" {name}" if _SHOWN.fullmatch(name) else " of that name"
+        return SecurityError(
+            f"there is no {_KINDS[kind][1]}{shown}; {nearest(name, (*more, *self.names(kind)))}"
+        )
 
     def _from_package(
         self, kind: type[Kind], point: EntryPoint, package: str, what: str, rest: str, has_text: bool
@@ -144,6 +150,13 @@ def _package(point: EntryPoint) -> str:
 
 
 _registry: Final = Registry()
+
+
+def check_name(kind: type[Plugin], text: str, *more: str) -> None:
+    """Raises SecurityError if `text` begins with the name of no plugin of that kind, nor with one of `more`."""
+    name = text.partition(":")[0]
+    if name not in more and name not in _registry.names(kind):
+        raise _registry.unknown(kind, name, *more)
 
 
 def credential(text: str) -> CredentialProvider:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
+from ..members import Untyped
 from .errors import SecurityError
 from .identity import NOBODY, Identity
 from .plugins import Authoriser, Permission, Refusal, Request
@@ -136,7 +137,14 @@ class RoleRules(Authoriser):
     @classmethod
     def from_text(cls, text: str) -> RoleRules:
         """The authoriser for a configured `roles:FILE`."""
+        if not text:
+            raise SecurityError("roles needs the path of a file of rules, as in roles:roles.toml")
         return cls.from_file(text)
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """What there are rules for."""
+        return tuple(self._rules)
 
     def check(self, targets: Iterable[str]) -> None:
         """Raise SecurityError for a rule that is for none of these targets: it is a slip of the pen, or out of date."""
@@ -240,7 +248,8 @@ def _from_toml(file: File, contents: Sequence[bytes]) -> Rules:
 
 
 def _written(services: Mapping[str, object]) -> Iterable[tuple[str, frozenset[str]]]:
-    for prefix, hosted in services.items():
+    for prefix, given in services.items():
+        hosted = given.hosted if isinstance(given, Untyped) else given
         cls = hosted if isinstance(hosted, type) else type(hosted)
         for name in dir(cls):
             roles = None if name.startswith("_") else _rule_of(cls, name)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -143,7 +145,18 @@ Here = Callable[..., Done]
 
 
 @pytest.fixture
-def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shop: Path) -> Iterator[Here]:
+def quiet() -> Iterator[None]:
+    """Take away what a command that runs in this process logs to: the standard error of one test."""
+    yield
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if type(each) is logging.StreamHandler]:
+        root.removeHandler(handler)
+
+
+@pytest.fixture
+def here(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shop: Path, quiet: None
+) -> Iterator[Here]:
     """Run the command line in this process, in the folder of shop.py. What it imports there is forgotten at the end."""
     monkeypatch.chdir(shop)
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -187,6 +200,32 @@ def command(arguments: Sequence[str], before: str = "") -> list[str]:
 
 def _env(more: dict[str, str] | None) -> dict[str, str]:
     return {**os.environ, "PYTHONUTF8": "1", "COLUMNS": "100", **(more or {})}
+
+
+def as_nobody(*similar: str) -> str:
+    """Python for `before`: go on as a user who may not do everything, where this one may.
+
+    `similar` are arguments for a run before that, which imports what the real one will need: the other user may not
+    be let into the folders that Python and its packages are in.
+    """
+    if os.geteuid() != 0:
+        return ""
+    return (
+        "import contextlib, io, os\n"
+        "from graftwire.cli import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):\n"
+        f"    main({list(similar)!r})\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)"
+    )
+
+
+@pytest.fixture
+def anybodys() -> Iterator[Path]:
+    """A folder that the user of `as_nobody` owns and may enter, which is not true of pytest's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        if os.geteuid() == 0:
+            os.chown(folder, 65534, 65534)
+        yield Path(folder)
 
 
 class Lines:

@@ -9,6 +9,7 @@ import pty
 import re
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from graftwire.cli import demo_calls, main
+import graftwire
+from graftwire.cli import demo_calls, demo_trust, main
 from graftwire.cli.demo_calls import KINDS, NotAsExpected
 from graftwire.cli.demo_track import Track
 
@@ -105,19 +107,46 @@ def test_it_shows_a_transcript_of_the_frames(here: Here) -> None:
     assert re.fullmatch(r"→ CALL 9 \d+ Invoices\.audit unary, (50|49) ms left, body 3 bytes", deadline.pop(0))
     assert set(deadline) - {"→ CANCEL 9 7 Invoices.audit"} == {"← ERROR 9 9 Invoices.audit deadline-exceeded"}
 
-    # the last line counts them
-    found = re.fullmatch(
-        r"([\d,]+) frames, ([\d,]+) bytes, each one decoded\. Credentials found in them: 0", lines[-1]
+    # the line below counts them
+    [found] = re.findall(
+        r"^([\d,]+) frames, [\d,]+ bytes, each one decoded\. Credentials found in them: 0$",
+        "\n".join(lines),
+        re.MULTILINE,
     )
-    assert found is not None
-    assert int(found[1].replace(",", "")) > 4 * 2 * LEAST
+    assert int(found.replace(",", "")) > 4 * 2 * LEAST
+
+
+def test_it_shows_who_may_call_what(here: Here) -> None:
+    """A call that is allowed, one that is refused, and what the audit log says of both."""
+    out = here("demo").out
+    lines = [line.rstrip() for line in out[out.index("Who may call what") :].splitlines()]
+    assert lines[:5] == [
+        "Who may call what  over tls, with an API key, role rules and an audit log",
+        '→ Invoices.total("ACME") 1280.50',
+        "→ Invoices.pay(1)        Denied: the caller may not call this",
+        "",
+        "What the audit log says  who wanted what, how it was decided, and why",
+    ]
+    rows = [re.sub(r"^\d\d:\d\d:\d\d\.\d+", "TIME", " ".join(line.split())) for line in lines[5:9]]
+    assert rows == [
+        "time target identity decision plugin reason",
+        "TIME authentication billing allowed api-keys",
+        "TIME Invoices.total billing allowed roles rule Invoices.total: role clerk",
+        "TIME Invoices.pay billing refused roles rule Invoices.pay wants a role out of: manager",
+    ]
+    assert lines[9:11] == ["", "3 lines in 1 file, numbers 1 to 3: intact"]
+    assert re.fullmatch("last hash [0-9a-f]{64}", lines[11])
+    assert re.fullmatch(
+        r"\d+ frames, \d+ bytes\. Credentials found in them: 1, in AUTH and nowhere else", lines[12]
+    )
+    assert len(lines) == 13
 
 
 def test_the_same_as_json(here: Here) -> None:
     done = here("demo", "--json")
     assert (done.code, done.err) == (0, "")
     told = json.loads(done.out)
-    assert told.keys() == {"transports", "frames", "bytes", "credentials"}
+    assert told.keys() == {"transports", "frames", "bytes", "credentials", "trust"}
     assert [one["transport"] for one in told["transports"]] == TRANSPORTS
     for one in told["transports"]:
         assert one["kinds"] == list(KINDS)
@@ -126,6 +155,19 @@ def test_the_same_as_json(here: Here) -> None:
     assert told["frames"] == sum(one["frames"] for one in told["transports"])
     assert told["bytes"] == sum(one["bytes"] for one in told["transports"])
     assert told["credentials"] == 0
+    trust = told["trust"]
+    assert (trust["transport"], trust["credentials"]) == ("tls", 1)
+    assert trust["outcomes"] == {
+        'Invoices.total("ACME")': "1280.50",
+        "Invoices.pay(1)": "Denied: the caller may not call this",
+    }
+    assert [record["n"] for record in trust["records"]] == [1, 2, 3]
+    assert [record["decision"] for record in trust["records"]] == ["allowed", "allowed", "refused"]
+    assert (trust["verify"]["intact"], trust["verify"]["lines"]) == (True, 3)
+    assert re.fullmatch("[0-9a-f]{64}", trust["verify"]["hash"])
+    assert all(
+        list(record) == ["n", "prev", *graftwire.Record.__struct_fields__] for record in trust["records"]
+    )
 
 
 # --- on terminals --------------------------------------------------------------------------------------------------
@@ -158,7 +200,9 @@ def test_it_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> 
     with terminal(monkeypatch, columns) as written:
         assert main(["demo"]) == 0
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", b"".join(written).decode()).replace("\r", "")
-    lines = text[text.rindex("╭") :].splitlines()
+    lines = [line.rstrip() for line in text[text.rindex("╭") :].splitlines()]
+    trust = next(number for number, line in enumerate(lines) if line.startswith("Who may call what"))
+    assert [line[:8] for line in lines[trust:] if "last hash" in line] == ["last has"]
     assert max(map(len, lines)) <= columns
     rows = [line for line in lines if line.startswith("│")]
     assert [row.split("│")[1].strip() for row in rows] == ["transport", *TRANSPORTS]
@@ -208,6 +252,37 @@ def test_a_byte_that_does_not_belong_there(here: Here, monkeypatch: pytest.Monke
     monkeypatch.setattr(Track, "record", one_more)
     done = here("demo")
     assert (done.code, done.sentence) == (1, "over tls, frame 1 breaks FRAME-2")
+
+
+@pytest.mark.parametrize("what", ["a call", "the log", "the slot"])
+def test_decisions_that_are_not_what_they_should_be(
+    here: Here, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    if what == "a call":
+        monkeypatch.setattr(demo_trust, "RULES", {"*": "clerk"})
+    elif what == "the log":
+        monkeypatch.setattr(demo_trust, "_contents", lambda name: b"")
+    else:
+        record = Track.record
+
+        def twice(track: Track, came: bool, data: bytes) -> None:
+            record(track, came, data)
+            if b"gw_" in data:
+                record(track, came, data)
+
+        monkeypatch.setattr(Track, "record", twice)
+    done = here("demo", "--json")
+    assert (done.code, done.out) == (1, "")
+    assert json.loads(done.err)["error"] == {
+        "kind": "demo",
+        "sentence": "with an API key, the decisions and what was written of them were not what they should be",
+    }
+
+
+def test_it_leaves_nothing_behind(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert here("demo", "--json").code == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_what_makes_the_certificates(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import pytest
 from graftwire.gateway.security.api_keys import ApiKeys
 from graftwire.gateway.security.key_file import read_entries
 
-from .conftest import Here, command
+from .conftest import Done, Here, apart, as_nobody, command
 
 NEW = re.compile(r"gw_([a-z2-7]{12})_[A-Za-z0-9_-]{43}\n")
 
@@ -197,20 +197,29 @@ def test_mistakes(here: Here, tmp_path: Path, arguments: list[str], sentence: st
     assert not os.path.exists("none")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
-def test_what_this_user_may_not_do(here: Here, file: str, tmp_path: Path) -> None:
-    new(here, file)
+def test_what_this_user_may_not_do(anybodys: Path) -> None:
+    file = str(anybodys / "keys.json")
+
+    def key(*arguments: str) -> Done:
+        nobody = as_nobody("key", "list", "--file", os.devnull)
+        return apart("key", *arguments, "--file", file, cwd=anybodys, before=nobody)
+
+    assert key("new", "--subject", "billing").code == 0
     os.chmod(file, 0)
-    done = here("key", "list", "--file", file)
-    assert done.sentence == (
-        f"the key file {file} can't be read: this user may not read it; change its owner or mode"
+    done = key("list")
+    assert (done.code, done.out, done.sentence) == (
+        2,
+        "",
+        f"the key file {file} can't be read: this user may not read it; change its owner or mode",
     )
     os.chmod(file, 0o600)
-    tmp_path.chmod(0o500)
-    done = here("key", "new", "--file", file, "--subject", "a")
-    tmp_path.chmod(0o700)
-    assert done.sentence == (
-        f"the key file {file} can't be written: this user may not write there; change its owner or mode"
+    anybodys.chmod(0o500)
+    done = key("new", "--subject", "a")
+    anybodys.chmod(0o700)
+    assert (done.code, done.out, done.sentence) == (
+        2,
+        "",
+        f"the key file {file} can't be written: this user may not write there; change its owner or mode",
     )
 
 

@@ -124,7 +124,8 @@ def test_handlers_in_threads_that_do_not_end_are_left_behind(shop: Path) -> None
 # --- mistakes ------------------------------------------------------------------------------------------------------
 
 CHOICE = (
-    "nobody has said who may call; add --auth anonymous to let anyone who reaches it call all that it hosts"
+    "nobody has said who may call; add --auth anonymous to let anyone who reaches it call all that it hosts, or "
+    "--auth NAME:TEXT and --allow NAME:TEXT"
 )
 
 
@@ -134,7 +135,7 @@ CHOICE = (
         (["shop:Shop", "--listen", TCP], CHOICE),
         (
             ["shop:Shop", "--listen", TCP, "--auth", "secret"],
-            "the only choice for --auth is anonymous so far",
+            "--auth: there is no authenticator secret; there are: anonymous, jwt, api-keys, hmac, mtls",
         ),
         (
             ["shop:Shop", *ANONYMOUS],

@@ -104,8 +104,7 @@ async def test_a_link_with_the_tools_of_a_shell(path: Path) -> None:
 
 
 async def test_the_sink_of_its_page(tmp_path: Path) -> None:
-    program = block(SINK, "python")
-    assert program.count("\n") <= 30
+    program = block(SINK, "python").replace("trio.run(main)\n", "")
     space: dict[str, Any] = {}
     exec(program, space)  # noqa: S102 - a page of our own
     path = str(tmp_path / "audit.sqlite")

@@ -105,6 +105,7 @@ def test_built_in_ones_are_made_from_text(tmp_path: Path) -> None:
     assert isinstance(authoriser(f"roles:{path}"), RoleRules)
     assert isinstance(authoriser("any-identity"), AnyIdentity)
     assert isinstance(authoriser("everyone"), Everyone)
+    assert audit_sink(f"file:{tmp_path}/audit.jsonl").name == "file"
     assert credential("mtls").name == "mtls"
     assert authenticator("mtls:san-uri").name == "mtls"
 
