@@ -20,9 +20,8 @@ from typing import Any, Final
 
 from . import strict_json
 from .errors import SecurityError
-from .watched import Path, read_file, reason
+from .watched import LARGEST, File, read, reason
 
-LARGEST: Final = 4_194_304  # bytes of a key file
 LONGEST_NAME: Final = 255  # characters of a subject, and of a role
 MOST_ROLES: Final = 100  # of one key
 WAIT: Final = 10.0  # seconds for another command that changes the same file
@@ -89,18 +88,13 @@ def new_key(
 # ---------------------------------------------------------------- reading
 
 
-def read_entries(path: Path) -> dict[str, Entry]:
-    """The keys of a file, by id, in their order. Raises SecurityError."""
-    data, facts = read_file(path, WHAT, LARGEST)
-    return parse(data, facts, os.fspath(path))
+def read_entries(path: File) -> dict[str, Entry]:
+    """The keys of a file, by id, in their order. Raises SecurityError, also if others may write to the file."""
+    return parse(read(path, WHAT, guarded=True), os.fspath(path))
 
 
-def parse(data: bytes, facts: os.stat_result, name: str) -> dict[str, Entry]:
-    """The keys in what a file of that name holds. Raises SecurityError, also if others may write to the file."""
-    if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise SecurityError(
-            f"{WHAT} {name} can be written by others than its owner; run: chmod go-w on it, and check what it holds"
-        )
+def parse(data: bytes, name: str) -> dict[str, Entry]:
+    """The keys in what a file of that name holds. Raises SecurityError."""
     try:
         value = strict_json.as_object(strict_json.loads(data)) or {}
     except ValueError:
@@ -178,7 +172,7 @@ def _is_name(value: Any) -> bool:
 # ---------------------------------------------------------------- writing
 
 
-def add(path: Path, entry: Entry) -> None:
+def add(path: File, entry: Entry) -> None:
     """Put a key into a file, which is made if it is not there. Raises SecurityError; the file is then as it was."""
     with _locked(path) as real:
         entries = read_entries(real) if os.path.lexists(real) else {}
@@ -187,7 +181,7 @@ def add(path: Path, entry: Entry) -> None:
         _write(real, {**entries, entry.id: entry})
 
 
-def revoke(path: Path, name: str, now: datetime) -> Entry:
+def revoke(path: File, name: str, now: datetime) -> Entry:
     """Mark a key as revoked; one that is already stays as it is. Returns what it was before. Raises SecurityError."""
     with _locked(path) as real:
         entries = read_entries(real)
@@ -207,7 +201,7 @@ def written(moment: datetime) -> str:
 
 
 @contextmanager
-def _locked(path: Path) -> Generator[str]:
+def _locked(path: File) -> Generator[str]:
     """Keeps others who would change a file in the same folder waiting. Gives the file that links lead to.
 
     The folder is locked, not the file: that is replaced by another one each time.
