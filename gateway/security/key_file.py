@@ -20,9 +20,9 @@ from typing import Any, Final
 
 from . import strict_json
 from .errors import SecurityError
+from .identity import is_name
 from .watched import LARGEST, File, read, reason
 
-LONGEST_NAME: Final = 255  # characters of a subject, and of a role
 MOST_ROLES: Final = 100  # of one key
 WAIT: Final = 10.0  # seconds for another command that changes the same file
 WHAT: Final = "the key file"
@@ -73,9 +73,9 @@ def new_key(
     subject: str, roles: tuple[str, ...], created: datetime, expires: datetime | None = None
 ) -> tuple[str, Entry]:
     """A key, which is nowhere else, and what is kept of it. Raises SecurityError."""
-    if not _is_name(subject):
+    if not is_name(subject):
         raise SecurityError("the subject of a key is a text of 1 to 255 printable characters")
-    if len(roles) > MOST_ROLES or not all(map(_is_name, roles)):
+    if len(roles) > MOST_ROLES or not all(map(is_name, roles)):
         raise SecurityError(
             f"a key has at most {MOST_ROLES} roles, each a text of 1 to 255 printable characters"
         )
@@ -133,10 +133,10 @@ def _entry(value: Any) -> Entry:
         raise _Wrong("has an id that is not 12 characters out of a to z and 2 to 7")
     if not isinstance(table["sha256"], str) or not _HASH.fullmatch(table["sha256"]):
         raise _Wrong("has a sha256 that is not 64 hex digits")
-    if not _is_name(table["subject"]):
+    if not is_name(table["subject"]):
         raise _Wrong("has a subject that is no text of 1 to 255 printable characters")
     roles = strict_json.as_array(table["roles"])
-    if roles is None or len(roles) > MOST_ROLES or not all(map(_is_name, roles)):
+    if roles is None or len(roles) > MOST_ROLES or not all(map(is_name, roles)):
         raise _Wrong(f"has roles that are no array of at most {MOST_ROLES} texts")
     created = _moment(table, "created")
     if created is None:
@@ -163,10 +163,6 @@ def _moment(table: Mapping[str, Any], name: str) -> datetime | None:
     if moment is None or moment.tzinfo is None:
         raise _Wrong(f"has a moment ({name}) that is not written as in 2026-11-23T10:00:00Z")
     return moment.astimezone(UTC)
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()
 
 
 # ---------------------------------------------------------------- writing
