@@ -23,6 +23,7 @@ from graftwire.protocol.errors import (
     Unavailable,
 )
 from graftwire.protocol.limits import AUTH_ROUNDS
+from graftwire.transport.context import current_call
 from graftwire.transport.incoming import IncomingCall
 from graftwire.transport.session import Session
 
@@ -117,7 +118,11 @@ class Answering:
             return None
         self._admit_unasked(call)
         method = host.look_up(call)
-        return host.runner.run_inline(call, method, *host.bind(call, method, host.decode(call)))
+        token = current_call.set(call)  # this is the task that reads, and it may have begun in another call
+        try:
+            return host.runner.run_inline(call, method, *host.bind(call, method, host.decode(call)))
+        finally:
+            current_call.reset(token)
 
     async def handle(self, call: IncomingCall) -> bytes:
         """Run a call and return its encoded result."""
@@ -150,43 +155,40 @@ class Answering:
             found = await self._judge(session, exchange, scheme, proof)
         except Refused as refused:
             self._exchange = None
-            with suppress(AuditFailed):  # it is refused all the same
-                await self._guard.trail.write(
-                    self._record(
-                        session, Event.AUTHENTICATION, exchange.started, None, refused=refused, scheme=scheme
-                    )
-                )
+            await self._write_refused(session, exchange.started, refused, scheme)
             raise refused.error from None
         if isinstance(found, Challenge):
             exchange.memory = found.memory
             return found.data
         self._exchange = None
-        try:
-            await self._guard.trail.write(
-                self._record(session, Event.AUTHENTICATION, exchange.started, found, plugin=found.voucher)
-            )
-        except AuditFailed:
-            raise Unauthenticated from None
-        await self._forget_remembered(session)
+        with trio.CancelScope(shield=True):  # it is decided; who goes away now does not take the record along
+            try:
+                await self._guard.trail.write(
+                    self._record(session, Event.AUTHENTICATION, exchange.started, found, plugin=found.voucher)
+                )
+            except AuditFailed:
+                raise Unauthenticated from None
+            await self._forget_remembered(session, trio.current_time() + self._guard.seconds)
         self._standing = found
         session.references.peer = found.identity.holder
         return None
 
     async def ended(self, session: Session) -> None:
         """The session is over: write down what is still to be said of it."""
-        # Shielded, because these records belong to what has happened; bounded by the time that a plugin gets.
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + self._guard.seconds):
-            await self._forget_remembered(session)
-            cause = None if session.ending is None else session.ending.__cause__
-            if isinstance(cause, ProtocolViolation) and cause.clause.startswith(("AUTH-", "HELLO-8")):
-                # a proof that no authenticator was shown, because it is too long or out of turn
-                refused = Refused(ErrorCode.PROTOCOL, "protocol", f"{cause.text} ({cause.clause})")
-                with suppress(AuditFailed):
-                    await self._guard.trail.write(
-                        self._record(
-                            session, Event.AUTHENTICATION, trio.current_time(), None, refused=refused
-                        )
-                    )
+        # Shielded, because these records belong to what has happened; each bounded by the time that a sink gets.
+        with trio.CancelScope(shield=True):
+            await self._forget_remembered(session, trio.current_time() + self._guard.seconds)
+        cause = None if session.ending is None else session.ending.__cause__
+        exchange, self._exchange = self._exchange, None
+        started = trio.current_time() if exchange is None else exchange.started
+        if isinstance(cause, ProtocolViolation) and cause.clause.startswith(("AUTH-", "HELLO-8")):
+            # a proof that no authenticator was shown, because it is too long or out of turn
+            refused = Refused(ErrorCode.PROTOCOL, "protocol", f"{cause.text} ({cause.clause})")
+            await self._write_refused(session, started, refused, None)
+        elif exchange is not None:
+            reason = "the session ended before the exchange did"
+            refused = Refused(ErrorCode.UNAUTHENTICATED, self._guard.voucher(exchange.scheme), reason)
+            await self._write_refused(session, started, refused, exchange.scheme)
 
     # --- authentication ----------------------------------------------------------------------------------------------
 
@@ -213,6 +215,15 @@ class Answering:
             reason = f"it wants more than the {AUTH_ROUNDS} rounds that an exchange has"
             raise Refused(ErrorCode.UNAUTHENTICATED, self._guard.voucher(scheme), reason)
         return found
+
+    async def _write_refused(
+        self, session: Session, started: float, refused: Refused, scheme: str | None
+    ) -> None:
+        """The record of an exchange that gave no identity; where it can't be kept, there is none all the same."""
+        with trio.CancelScope(shield=True), suppress(AuditFailed):
+            await self._guard.trail.write(
+                self._record(session, Event.AUTHENTICATION, started, None, refused=refused, scheme=scheme)
+            )
 
     def _check_same(self, found: Standing) -> None:
         """Clause AUTH-7: tokens expire, people do not change. Raises Refused."""
@@ -243,18 +254,25 @@ class Answering:
     async def _admit(self, call: IncomingCall) -> Bound:
         """Everything before the user's code, and the one record of it. Raises CallError."""
         asked = _Asked(trio.current_time())
-        failed: CallError | None = None
+        failed: Exception | None = None
         try:
             await self._decide(call, asked)
         except Refused as refused:
             asked.refused = refused
             failed = refused.error
-        except CallError as error:
+        except (CallError, ProtocolViolation) as error:
             failed = error  # allowed, and fails all the same: nothing of that name, arguments of no form
+        except Exception as error:  # noqa: BLE001 - a defect of this side, which is no pass either
+            asked.refused = Refused(
+                ErrorCode.INTERNAL, "none", f"deciding it failed ({type(error).__name__})"
+            )
+            failed = error
         if asked.remembered is not None:
             asked.remembered.count += 1
         else:
-            await self._write_down(call, asked)
+            with trio.CancelScope(shield=True):  # it is decided, whether or not anybody waits for the outcome
+                await self._write_down(call, asked)
+            await trio.lowlevel.checkpoint_if_cancelled()
         if failed is not None:
             raise failed from None
         assert asked.method is not None
@@ -273,6 +291,8 @@ class Answering:
                 assert standing is not None
                 asked.request = Request(standing.identity, call.target, call.session.facts)
                 asked.plugin, asked.permission = await self._guard.authorise(asked.request)
+                if self._guard.needs_arguments:  # whatever becomes of it, the next call has other arguments
+                    asked.permission = Permission(asked.permission.reason)
             else:
                 asked.plugin, asked.permission = self._given(call, standing)
         asked.method = self._host.look_up(call)
@@ -281,7 +301,7 @@ class Answering:
             asked.request = replace(asked.request, arguments=asked.plain)
             _, permission = await self._guard.authorise(asked.request)
             reasons = [reason for reason in (asked.permission.reason, permission.reason) if reason]
-            asked.permission = Permission("; with arguments: ".join(reasons))  # for these arguments alone
+            asked.permission = Permission("; with arguments: ".join(reasons))
 
     async def _identify(self, call: IncomingCall, scheme: str, proof: bytes) -> Standing:
         session = call.session
@@ -333,17 +353,20 @@ class Answering:
             until = min(trio.current_time() + asked.permission.seconds, standing.until)
             self._remembered[call.target] = _Remembered(standing, call.target, asked.plugin, until)
 
-    async def _forget_remembered(self, session: Session) -> None:
+    async def _forget_remembered(self, session: Session, until: float) -> None:
+        """Say how often each was used; what there is no time for is counted as lost."""
         remembered, self._remembered = self._remembered, {}
         for each in remembered.values():
-            await self._write_count(session, each)
+            if trio.current_time() < until:
+                await self._write_count(session, each)
+            elif each.count:
+                self._guard.trail.lose("no time for what was left to write at the end of a session")
 
     async def _write_count(self, session: Session, remembered: _Remembered) -> None:
         if remembered.count:
             reason = "used again while the permission held"
-            with suppress(
-                AuditFailed
-            ):  # the calls have run; that it could not be kept is in the log, and counted
+            # the calls have run; that it could not be kept is in the log, and counted
+            with suppress(AuditFailed):
                 await self._guard.trail.write(
                     self._record(
                         session,

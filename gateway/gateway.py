@@ -162,6 +162,7 @@ async def serve(
     prover = None
     if credential is not None:
         prover = Prover(credential, urls[0], plain=plain_proofs, seconds=plugin_seconds)
+        await prover.start()
     gateway = Gateway(host, limits, timing, prover)
     options = options if options is not None else ListenOptions()
     try:

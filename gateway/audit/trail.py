@@ -6,10 +6,9 @@ import logging
 from collections.abc import Sequence
 from typing import Final, Literal
 
-import trio
-
 from graftwire.protocol.errors import Error
 
+from ..security.asking import PluginFailed, ask
 from ..security.errors import SecurityError
 from ..security.plugins import AuditSink
 from .record import Decision, Record
@@ -66,16 +65,14 @@ class Trail:
             return
         failed: list[str] = []
         for sink in self.sinks:
-            with trio.move_on_after(self._seconds) as scope:
-                try:
-                    await sink.write(record)
-                except Exception as error:  # noqa: BLE001 - whatever a sink raises, the record is not kept
-                    failed.append(f"{sink.label}: {type(error).__name__}")
-                    continue
-            if scope.cancel_called:
-                failed.append(f"{sink.label}: took longer than {self._seconds:g} s")
+            try:
+                await ask(sink.write, record, self._seconds)
+            except PluginFailed as failure:
+                failed.append(f"{sink.label}: {failure.kind or failure.reason}")
         if failed:
-            self._failed(failed)
+            self.lose("; ".join(failed))
+            if self._refuses:
+                raise AuditFailed("a record of this decision could not be kept")
         elif self._failing:
             self._failing = False
             _log.warning("the audit sinks work again; records lost so far: %d", self.lost)
@@ -98,14 +95,13 @@ class Trail:
                 f": {record.reason}" if record.reason else "",
             )
 
-    def _failed(self, sinks: list[str]) -> None:
+    def lose(self, why: str) -> None:
+        """Count a record that was not kept, and say so in the log."""
         self.lost += 1
         if not self._failing:  # once for each time that it begins: a full disk must not fill the log as well
             self._failing = True
             _log.error(
                 "an audit sink failed (%s); what it can't keep is %s",
-                "; ".join(sinks),
+                why,
                 "refused" if self._refuses else "counted",
             )
-        if self._refuses:
-            raise AuditFailed("a record of this decision could not be kept")

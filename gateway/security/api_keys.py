@@ -5,17 +5,17 @@ from __future__ import annotations
 import hmac
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, Self
 
 from .errors import CredentialError, SecurityError
 from .identity import Identity
-from .key_file import KEY, LARGEST, WHAT, Entry, digest, parse
+from .key_file import KEY, WHAT, Entry, digest, parse
 from .plugins import Attempt, Authenticator, Credential, CredentialProvider, Occasion, Refusal
 from .secret_source import one_source, split_source
-from .watched import PAUSE, Path, Watched
+from .watched import PAUSE, File, Watched
 
 SCHEME: Final = "api-key"
 
@@ -27,9 +27,9 @@ class ApiKeys(Authenticator):
 
     The proof is the key itself. The file is read again when it changes (it is looked at no more than once in `pause`
     seconds of `pause_clock`), so a key that is revoked is refused from then on, and so are calls of sessions that had
-    proved it. A changed file that can't be used is
-    a warning in the log, and what was read before stays in force. `issuer` is that of the identities, for where
-    several gateways name subjects of their own; `clock` tells whether a key has expired.
+    proved it. A changed file that can't be used is a warning in the log, and what was read before stays in force.
+    `issuer` is that of the identities, for where several gateways name subjects of their own; `clock` tells whether a
+    key has expired.
 
     The identity expires with the key; its claim `key` is the id of the key. Raises SecurityError for a file that can't
     be used, or that others than its owner may write to.
@@ -40,7 +40,7 @@ class ApiKeys(Authenticator):
 
     def __init__(
         self,
-        path: Path,
+        path: File,
         *,
         issuer: str = "",
         pause: float = PAUSE,
@@ -49,12 +49,12 @@ class ApiKeys(Authenticator):
     ) -> None:
         name = os.fspath(path)
 
-        def read(data: bytes, facts: os.stat_result) -> dict[str, Entry]:
-            return parse(data, facts, name)
+        def make(contents: Sequence[bytes]) -> dict[str, Entry]:
+            return parse(contents[0], name)
 
         self.issuer = issuer
         self._clock = clock
-        self._file = Watched(path, read, what=WHAT, largest=LARGEST, pause=pause, clock=pause_clock)
+        self._file = Watched((path,), make, WHAT, guarded=True, pause=pause, clock=pause_clock)
 
     @classmethod
     def from_text(cls, argument: str) -> Self:
@@ -105,7 +105,7 @@ class ApiKeyCredential(CredentialProvider):
 
     name = "api-key"
 
-    def __init__(self, *, file: Path | None = None, environment: str | None = None) -> None:
+    def __init__(self, *, file: File | None = None, environment: str | None = None) -> None:
         source = one_source(file, environment)
         if source is None:
             raise SecurityError("an API key comes from one place; give one of file and environment")

@@ -12,7 +12,7 @@ from .errors import CredentialError, SecurityError
 from .jose import Refused, unverified_claims
 from .plugins import Credential, CredentialProvider, Occasion
 from .secret_source import checked, one_source, split_source
-from .watched import Path
+from .watched import File
 
 WHAT = "the bearer token"
 
@@ -31,7 +31,7 @@ class BearerCredential(CredentialProvider):
     def __init__(
         self,
         *,
-        file: Path | None = None,
+        file: File | None = None,
         environment: str | None = None,
         get: Callable[[], Awaitable[str]] | None = None,
         clock: Callable[[], float] = time.time,

@@ -26,7 +26,7 @@ import trio
 from .errors import SecurityError
 from .plugins import Authoriser, Permission, Refusal, Request
 from .tables import nearest
-from .watched_files import File, Watched
+from .watched import File, Watched
 
 ELEMENTS: Final = ("sub", "roles", "obj", "act", "issuer", "scheme")
 """What a request definition may name."""
@@ -112,7 +112,7 @@ class CasbinAuthoriser(Authoriser):
             "issuer": identity.issuer,
             "scheme": identity.scheme,
         }
-        policy = await self._policy.current()
+        policy = self._policy.value()
         try:
             if policy.rules <= INLINE:
                 allowed, rule = policy.decide(known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, cast
@@ -16,8 +16,9 @@ from graftwire.protocol.limits import LARGEST_PROOF
 
 from ..audit.trail import Trail
 from .anonymous import Anonymous
+from .asking import PluginFailed, ask, place_of
 from .errors import SecurityChoiceMissing, SecurityError
-from .identity import NOBODY, Identity, Standing
+from .identity import LONGEST_NAME, NOBODY, Identity, Standing, is_name
 from .plugins import (
     Attempt,
     AuditSink,
@@ -33,7 +34,6 @@ from .plugins import (
 _log: Final = logging.getLogger("graftwire.gateway")
 
 SECONDS: Final = 5.0  # that a plugin gets for one answer, unless told otherwise
-LONGEST_SUBJECT: Final = 255  # characters
 
 Auth = Anonymous | Authenticator
 """What `auth=` takes: a choice of who may call."""
@@ -63,6 +63,19 @@ def listed(given: _One | Sequence[_One] | None) -> tuple[_One, ...]:
     if given is None:
         return ()
     return tuple(cast("Sequence[_One]", given)) if isinstance(given, list | tuple) else (cast("_One", given),)
+
+
+async def get_ready(plugins: Iterable[Plugin], seconds: float) -> None:
+    """Let plugins get ready, each in its time. Raises SecurityError."""
+    for plugin in plugins:
+        try:
+            await ask(_start, plugin, seconds, passing=(SecurityError,))
+        except PluginFailed as failed:
+            raise SecurityError(
+                f"the plugin {plugin.label} was not ready within {seconds:g} s"
+                if failed.place is None
+                else f"the plugin {plugin.label} could not get ready: {failed.place}; look there"
+            ) from None
 
 
 class Guard:
@@ -111,18 +124,10 @@ class Guard:
 
     async def start(self) -> None:
         """Let all plugins get ready. Raises SecurityError."""
-        for plugin in (*dict.fromkeys(self._authenticators.values()), *self._authorisers, *self.trail.sinks):
-            with trio.move_on_after(self.seconds) as scope:
-                try:
-                    await plugin.start()
-                except SecurityError:
-                    raise
-                except Exception as error:  # noqa: BLE001 - whatever it raises, there is nothing to start with
-                    raise SecurityError(
-                        f"the plugin {plugin.label} could not get ready: {place_of(error)}; look there"
-                    ) from None
-            if scope.cancelled_caught:
-                raise SecurityError(f"the plugin {plugin.label} was not ready within {self.seconds:g} s")
+        await get_ready(
+            (*dict.fromkeys(self._authenticators.values()), *self._authorisers, *self.trail.sinks),
+            self.seconds,
+        )
 
     def check_current(self, standing: Standing) -> None:
         """Raises Refused for an identity that has expired, or that its authenticator counts no more."""
@@ -132,12 +137,14 @@ class Guard:
         if authenticator is None:
             return
         try:
-            reason = authenticator.withdrawn(standing.identity)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises, it is no pass
+            reason: object = authenticator.withdrawn(standing.identity)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises, it is no pass
             _log.error("the plugin %s failed: %s", authenticator.label, place_of(error))
             reason = f"the plugin raised {type(error).__name__}"
-        if reason is not None:
+        if isinstance(reason, str):
             raise Refused(ErrorCode.UNAUTHENTICATED, authenticator.label, reason)
+        if reason is not None:
+            raise _no_answer(authenticator, reason, ErrorCode.UNAUTHENTICATED)
 
     def voucher(self, scheme: str) -> str:
         """Who judges proofs of a scheme, as the audit log calls it."""
@@ -158,19 +165,18 @@ class Guard:
         answer = await self._ask(
             authenticator, authenticator.authenticate, attempt, ErrorCode.UNAUTHENTICATED
         )
-        match answer:
-            case Identity():
-                return _standing(answer, attempt.scheme, authenticator.label)
-            case Challenge():
-                if attempt.single_call:
-                    reason = "its scheme needs a challenge, which the credential of a call can't have"
-                elif len(answer.data) > LARGEST_PROOF:
-                    reason = "its challenge is larger than a frame takes"
-                else:
-                    return answer
-                raise Refused(ErrorCode.UNAUTHENTICATED, authenticator.label, reason)
-            case _:
-                raise _no(authenticator, answer, ErrorCode.UNAUTHENTICATED)
+        try:
+            match answer:
+                case Identity():
+                    return _standing(answer, attempt.scheme, authenticator.label)
+                case Challenge():
+                    return _challenge(answer, attempt, authenticator)
+                case _:
+                    raise _no(authenticator, answer, ErrorCode.UNAUTHENTICATED)
+        except Refused:
+            raise
+        except Exception:  # noqa: BLE001 - an answer of the right class, with something else in it
+            raise _no_answer(authenticator, answer, ErrorCode.UNAUTHENTICATED) from None
 
     async def authorise(self, request: Request) -> tuple[str, Permission]:
         """Ask the authorisers whether a call may be made; with arguments only those that need them.
@@ -184,52 +190,72 @@ class Guard:
         seconds = math.inf
         for authoriser in asked:
             answer = await self._ask(authoriser, authoriser.authorise, request, ErrorCode.DENIED)
-            if not isinstance(answer, Permission):
-                raise _no(authoriser, answer, ErrorCode.DENIED)
-            if answer.reason:
-                reasons.append(answer.reason if len(asked) == 1 else f"{authoriser.label}: {answer.reason}")
-            seconds = min(seconds, answer.seconds)
+            permission = _permission(authoriser, answer)
+            if permission.reason:
+                said = permission.reason
+                reasons.append(said if len(asked) == 1 else f"{authoriser.label}: {said}")
+            seconds = min(seconds, permission.seconds)
         return ", ".join(each.label for each in asked), Permission("; ".join(reasons), seconds)
 
     async def _ask(
         self, plugin: Plugin, question: Callable[[Any], Awaitable[_Answer]], about: Any, code: ErrorCode
     ) -> _Answer:
         """A plugin's answer, in its time. Raises Refused for none."""
-        with trio.move_on_after(self.seconds) as scope:
-            try:
-                answer = await question(about)
-            except Exception as error:  # noqa: BLE001 - whatever a plugin raises, it is no pass
-                # its text may hold anything, a proof above all; where it was raised is enough to find it
-                _log.error("the plugin %s failed: %s", plugin.label, place_of(error))
-                raise Refused(code, plugin.label, f"the plugin raised {type(error).__name__}") from None
-            if not scope.cancel_called:
-                return answer
-        _log.error("the plugin %s took longer than %g s", plugin.label, self.seconds)
-        raise Refused(code, plugin.label, f"the plugin took longer than {self.seconds:g} s")
+        try:
+            return await ask(question, about, self.seconds)
+        except PluginFailed as failed:
+            _log.error("the plugin %s %s", plugin.label, failed.detail)
+            raise Refused(code, plugin.label, f"the plugin {failed.reason}") from None
 
 
-def place_of(error: BaseException) -> str:
-    """What kind of exception it is and where it was raised, without its text, which may hold anything."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = "" if trace is None else f" in {trace.tb_frame.f_code.co_qualname}, line {trace.tb_lineno}"
-    return type(error).__name__ + where
+async def _start(plugin: Plugin) -> None:
+    await plugin.start()
 
 
 def _no(plugin: Plugin, answer: object, code: ErrorCode) -> Refused:
-    if isinstance(answer, Refusal):
-        return Refused(code, plugin.label, answer.reason)
-    _log.error("the plugin %s gave a %s, which is no answer", plugin.label, type(answer).__name__)
-    return Refused(code, plugin.label, f"the plugin gave a {type(answer).__name__}, which is no answer")
+    if not isinstance(answer, Refusal):
+        return _no_answer(plugin, answer, code)
+    reason = cast("object", answer.reason)
+    return Refused(code, plugin.label, reason if isinstance(reason, str) and reason else "it gave no reason")
+
+
+def _no_answer(plugin: Plugin, answer: object, code: ErrorCode) -> Refused:
+    what = type(answer).__name__
+    _log.error("the plugin %s gave a %s, which is no answer", plugin.label, what)
+    return Refused(code, plugin.label, f"the plugin gave a {what}, which is no answer")
+
+
+def _permission(authoriser: Authoriser, answer: object) -> Permission:
+    """What an authoriser allows, as it is meant to be. Raises Refused for everything else."""
+    if not isinstance(answer, Permission):
+        raise _no(authoriser, answer, ErrorCode.DENIED)
+    try:
+        reason, seconds = cast("tuple[object, object]", (answer.reason, answer.seconds))
+        if isinstance(reason, str) and isinstance(seconds, int | float) and not math.isnan(seconds):
+            return Permission(reason, seconds)
+    except Exception:  # noqa: BLE001, S110 - a class of its own, made from Permission
+        pass
+    raise _no_answer(authoriser, answer, ErrorCode.DENIED)
+
+
+def _challenge(answer: Challenge, attempt: Attempt, authenticator: Authenticator) -> Challenge:
+    """A challenge that can be sent. Raises Refused."""
+    if attempt.single_call:
+        reason = "its scheme needs a challenge, which the credential of a call can't have"
+    elif len(answer.data) > LARGEST_PROOF:
+        reason = "its challenge is larger than a frame takes"
+    else:
+        return Challenge(bytes(memoryview(answer.data)), answer.memory)
+    raise Refused(ErrorCode.UNAUTHENTICATED, authenticator.label, reason)
 
 
 def _standing(identity: Identity, scheme: str, voucher: str) -> Standing:
     """What an authenticator found, with its end on the clock that calls are timed by. Raises Refused."""
-    if not 0 < len(identity.subject) <= LONGEST_SUBJECT:
-        raise Refused(
-            ErrorCode.UNAUTHENTICATED, voucher, "its subject is empty, or longer than 255 characters"
+    if not is_name(identity.subject) or not isinstance(identity.issuer, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin's mistake
+        reason = (
+            f"its subject is no text of 1 to {LONGEST_NAME} printable characters, or its issuer is no text"
         )
+        raise Refused(ErrorCode.UNAUTHENTICATED, voucher, reason)
     until = math.inf
     if identity.expires is not None:
         left = (identity.expires - datetime.now(UTC)).total_seconds()

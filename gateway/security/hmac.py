@@ -33,13 +33,15 @@ from .errors import CredentialError, SecurityError
 from .identity import Identity
 from .plugins import Attempt, Authenticator, Challenge, Credential, CredentialProvider, Occasion, Refusal
 from .tables import Table, secret
-from .watched_files import File, Watched, read
+from .watched import File, Watched, read
 
 SCHEME: Final = "hmac-sha256"
 CONTEXT: Final = b"graftwire hmac-sha256 v1"
 NONCE: Final = 16
 CHALLENGE: Final = 32
 LEAST_SECRET: Final = 32
+KEYS: Final = "the file of keys"
+MINE: Final = "the file of the secret of hmac"
 
 _KEY_ID: Final = re.compile(r"[\x21-\x7e]{1,64}")
 _ROLES: Final = {Role.INITIATOR: b"initiator", Role.ACCEPTOR: b"acceptor"}
@@ -135,7 +137,7 @@ class HmacAuthenticator(Authenticator):
     ) -> None:
         self._issuer = Path(keys).name if issuer is None else issuer
         make = functools.partial(_keys, keys, audience)
-        self._keys = Watched((keys,), make, private=True, clock=clock)
+        self._keys = Watched((keys,), make, KEYS, private=True, clock=clock)
         # What an unknown key id is judged by: the work is the same, and nobody has this secret.
         self._nobody = _Key(secrets.token_bytes(LEAST_SECRET), "", frozenset())
 
@@ -159,7 +161,7 @@ class HmacAuthenticator(Authenticator):
             return Challenge(challenge, _Asked(opening, challenge))
         asked = attempt.memory
         assert isinstance(asked, _Asked)
-        keys = await self._keys.current()
+        keys = self._keys.value()
         key = keys.by_id.get(asked.opening.key_id)
         judged = self._nobody if key is None else key
         wanted = proof_for(
@@ -267,7 +269,7 @@ class _Mine:
 def _from_source(key_id: bytes, source: str, audience: str) -> _Mine:
     kind, _, place = source.partition(":")
     if kind == "file" and place:
-        text = read(place, private=True).decode("ascii", "replace")
+        text = read(place, MINE, private=True).decode("ascii", "replace")
     elif kind == "env" and place:
         if place not in os.environ:
             raise SecurityError(
@@ -280,7 +282,7 @@ def _from_source(key_id: bytes, source: str, audience: str) -> _Mine:
 
 
 def _from_file(file: str) -> _Mine:
-    top = Table.parse(file, read(file, private=True))
+    top = Table.parse(file, read(file, MINE, private=True))
     top.known("id", "secret", "audience")
     key_id = _key_id(top.text("id"), top.wrong("id", "id is").args[0])
     return _Mine(key_id, top.secret("secret", LEAST_SECRET), top.text("audience"))

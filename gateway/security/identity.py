@@ -7,11 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, TypeGuard
 
 from graftwire.transport.context import current_call
 
+LONGEST_NAME: Final = 255  # characters of a subject, and of a role
+
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+def is_name(value: Any) -> TypeGuard[str]:
+    """Whether it can be the name of a subject or a role: a text that can be printed, in one line of a log, too."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()
 
 
 @dataclass(frozen=True, slots=True)

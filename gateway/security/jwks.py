@@ -16,7 +16,7 @@ import trio
 from . import fetching
 from .errors import SecurityError
 from .jose import Key, read_key_set, require_library
-from .watched import PAUSE, Path, Watched
+from .watched import PAUSE, File, Watched
 
 LARGEST_SET: Final = 262_144  # bytes of a key set
 
@@ -47,15 +47,15 @@ class JwksFile(KeySource):
     """
 
     def __init__(
-        self, path: Path, *, pause: float = PAUSE, clock: Callable[[], float] = time.monotonic
+        self, path: File, *, pause: float = PAUSE, clock: Callable[[], float] = time.monotonic
     ) -> None:
         require_library()
         name = os.fspath(path)
 
-        def read(data: bytes, _: os.stat_result) -> tuple[Key, ...]:
-            return read_key_set(data, f"the key set {name}")
+        def make(contents: Sequence[bytes]) -> tuple[Key, ...]:
+            return read_key_set(contents[0], f"the key set {name}")
 
-        self._file = Watched(path, read, what="the key set", largest=LARGEST_SET, pause=pause, clock=clock)
+        self._file = Watched((path,), make, "the key set", largest=LARGEST_SET, pause=pause, clock=clock)
 
     async def keys(self) -> Sequence[Key]:
         """As in `KeySource`."""

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from .bearer import BearerCredential
 from .errors import SecurityError
-from .identity import Identity
+from .identity import Identity, is_name
 from .jose import (
     ASYMMETRIC,
     SYMMETRIC,
@@ -31,7 +31,6 @@ __all__ = ["BearerCredential", "JwksFile", "JwksUrl", "JwtAuthenticator", "KeySo
 
 ALWAYS: Final = ("exp", "iss", "aud", "sub")  # claims that every token has to have
 MOST_LEEWAY: Final = 300.0  # seconds
-LONGEST_NAME: Final = 255  # characters of a subject, and of a role
 _LAST: Final = 253_402_300_000 - MOST_LEEWAY  # the latest second that a datetime can say
 
 
@@ -140,7 +139,7 @@ class JwtAuthenticator(Authenticator):
         if not self._audience.intersection(_texts(claims["aud"], "aud")):
             raise Refused("the token is for another audience")
         subject = claims["sub"]
-        if not _is_name(subject):
+        if not is_name(subject):
             raise Refused("the subject of the token is no text of 1 to 255 printable characters")
         return Identity(
             subject,
@@ -181,7 +180,7 @@ class JwtAuthenticator(Authenticator):
         elif not isinstance(value, list):
             raise Refused("the roles of the token are no array of texts")
         roles = _texts(value, "roles")
-        if not all(map(_is_name, roles)):
+        if not all(map(is_name, roles)):
             raise Refused("a role of the token is no text of 1 to 255 printable characters")
         return frozenset(roles)
 
@@ -233,7 +232,3 @@ def _texts(value: Any, name: str) -> list[str]:
     if not all(isinstance(each, str) for each in listed):
         raise Refused(f"the {name} of the token is neither a text nor an array of texts")
     return listed
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import ssl
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,9 +14,10 @@ from graftwire.transport.contexts import client_context
 from .errors import SecurityError
 from .jwks import JwksFile, JwksUrl, KeySource
 from .strict_json import as_array
-from .watched import read_file
+from .tables import Table
+from .watched import read
 
-LARGEST: Final = 65_536  # bytes
+WHAT: Final = "the token settings"
 
 NEEDED: Final = ("issuer", "audience", "algorithms", "jwks")
 OPTIONAL: Final = ("jwks-ca", "leeway", "roles-claim", "spaced-roles")
@@ -62,25 +61,18 @@ def read_settings(path: str) -> Settings:
     """Read the file. Raises SecurityError, with the place and the remedy."""
     if not path:
         raise SecurityError("jwt needs the path of its settings, as in jwt:tokens.toml")
-    where = f"the token settings {path}"
-    data, _ = read_file(path, "the token settings", LARGEST)
-    try:
-        table = tomllib.loads(data.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise SecurityError(f"{where} are no TOML: they are not in UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SecurityError(f"{where} are no TOML{_place(error)}; mend what stands there") from None
-    _check_names(table, where)
+    top = Table.parse(path, read(path, WHAT))
+    top.known(*NEEDED, *OPTIONAL)
 
     def take(name: str, default: Any, fits: Callable[[Any], bool], form: str) -> Any:
-        value = table.get(name, default)
+        value = top.values.get(name, default) if name in OPTIONAL else top.value(name)
         if not fits(value):
-            raise SecurityError(f"{name} in {where} has to be {form}")
+            raise top.wrong(name, f"{name} has to be {form}")
         return value
 
     audience = take("audience", None, _is_text_or_texts, 'a text or an array of texts, as in "shop"')
     return Settings(
-        where=where,
+        where=f"{WHAT} {path}",
         folder=os.path.dirname(os.path.abspath(path)),
         issuer=take("issuer", None, _is_text, 'a text, as in "https://issuer.example"'),
         audience=[audience] if isinstance(audience, str) else audience,
@@ -95,31 +87,6 @@ def read_settings(path: str) -> Settings:
         ),
         spaced_roles=take("spaced-roles", False, lambda value: isinstance(value, bool), "true or false"),
     )
-
-
-def _check_names(table: dict[str, Any], where: str) -> None:
-    known = (*NEEDED, *OPTIONAL)
-    for name in table:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            told = f"did you mean {near[0]}?" if near else f"the known ones are {', '.join(known)}"
-            # What is nothing like a name of ours may be a secret that got in the wrong place: it is not repeated.
-            raise SecurityError(f"{where} have an unknown name{f' {name}' if near else ''}; {told}")
-    missing = [name for name in NEEDED if name not in table]
-    if missing:
-        raise SecurityError(
-            f"{where} don't say {' and '.join(missing)}; add {'it' if len(missing) == 1 else 'them'}"
-        )
-
-
-def _place(error: tomllib.TOMLDecodeError) -> str:
-    """Where a mistake is, without the text of the library, which may repeat a value."""
-    told = str(error)
-    at = told.rfind("(at line ")
-    line = told[at + len("(at line ") :].partition(",")[0] if at >= 0 else ""
-    if "at end of document" in told:
-        return " (at its end)"
-    return f" (line {line})" if line.isdecimal() else ""
 
 
 def _is_text(value: Any) -> bool:

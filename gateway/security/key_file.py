@@ -20,10 +20,9 @@ from typing import Any, Final
 
 from . import strict_json
 from .errors import SecurityError
-from .watched import Path, read_file, reason
+from .identity import is_name
+from .watched import LARGEST, File, read, reason
 
-LARGEST: Final = 4_194_304  # bytes of a key file
-LONGEST_NAME: Final = 255  # characters of a subject, and of a role
 MOST_ROLES: Final = 100  # of one key
 WAIT: Final = 10.0  # seconds for another command that changes the same file
 WHAT: Final = "the key file"
@@ -74,9 +73,9 @@ def new_key(
     subject: str, roles: tuple[str, ...], created: datetime, expires: datetime | None = None
 ) -> tuple[str, Entry]:
     """A key, which is nowhere else, and what is kept of it. Raises SecurityError."""
-    if not _is_name(subject):
+    if not is_name(subject):
         raise SecurityError("the subject of a key is a text of 1 to 255 printable characters")
-    if len(roles) > MOST_ROLES or not all(map(_is_name, roles)):
+    if len(roles) > MOST_ROLES or not all(map(is_name, roles)):
         raise SecurityError(
             f"a key has at most {MOST_ROLES} roles, each a text of 1 to 255 printable characters"
         )
@@ -89,18 +88,13 @@ def new_key(
 # ---------------------------------------------------------------- reading
 
 
-def read_entries(path: Path) -> dict[str, Entry]:
-    """The keys of a file, by id, in their order. Raises SecurityError."""
-    data, facts = read_file(path, WHAT, LARGEST)
-    return parse(data, facts, os.fspath(path))
+def read_entries(path: File) -> dict[str, Entry]:
+    """The keys of a file, by id, in their order. Raises SecurityError, also if others may write to the file."""
+    return parse(read(path, WHAT, guarded=True), os.fspath(path))
 
 
-def parse(data: bytes, facts: os.stat_result, name: str) -> dict[str, Entry]:
-    """The keys in what a file of that name holds. Raises SecurityError, also if others may write to the file."""
-    if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise SecurityError(
-            f"{WHAT} {name} can be written by others than its owner; run: chmod go-w on it, and check what it holds"
-        )
+def parse(data: bytes, name: str) -> dict[str, Entry]:
+    """The keys in what a file of that name holds. Raises SecurityError."""
     try:
         value = strict_json.as_object(strict_json.loads(data)) or {}
     except ValueError:
@@ -139,10 +133,10 @@ def _entry(value: Any) -> Entry:
         raise _Wrong("has an id that is not 12 characters out of a to z and 2 to 7")
     if not isinstance(table["sha256"], str) or not _HASH.fullmatch(table["sha256"]):
         raise _Wrong("has a sha256 that is not 64 hex digits")
-    if not _is_name(table["subject"]):
+    if not is_name(table["subject"]):
         raise _Wrong("has a subject that is no text of 1 to 255 printable characters")
     roles = strict_json.as_array(table["roles"])
-    if roles is None or len(roles) > MOST_ROLES or not all(map(_is_name, roles)):
+    if roles is None or len(roles) > MOST_ROLES or not all(map(is_name, roles)):
         raise _Wrong(f"has roles that are no array of at most {MOST_ROLES} texts")
     created = _moment(table, "created")
     if created is None:
@@ -171,14 +165,10 @@ def _moment(table: Mapping[str, Any], name: str) -> datetime | None:
     return moment.astimezone(UTC)
 
 
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()
-
-
 # ---------------------------------------------------------------- writing
 
 
-def add(path: Path, entry: Entry) -> None:
+def add(path: File, entry: Entry) -> None:
     """Put a key into a file, which is made if it is not there. Raises SecurityError; the file is then as it was."""
     with _locked(path) as real:
         entries = read_entries(real) if os.path.lexists(real) else {}
@@ -187,7 +177,7 @@ def add(path: Path, entry: Entry) -> None:
         _write(real, {**entries, entry.id: entry})
 
 
-def revoke(path: Path, name: str, now: datetime) -> Entry:
+def revoke(path: File, name: str, now: datetime) -> Entry:
     """Mark a key as revoked; one that is already stays as it is. Returns what it was before. Raises SecurityError."""
     with _locked(path) as real:
         entries = read_entries(real)
@@ -207,7 +197,7 @@ def written(moment: datetime) -> str:
 
 
 @contextmanager
-def _locked(path: Path) -> Generator[str]:
+def _locked(path: File) -> Generator[str]:
     """Keeps others who would change a file in the same folder waiting. Gives the file that links lead to.
 
     The folder is locked, not the file: that is replaced by another one each time.

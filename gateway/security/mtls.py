@@ -25,7 +25,7 @@ from .errors import CredentialError, SecurityError
 from .identity import Identity
 from .plugins import Attempt, Authenticator, Credential, CredentialProvider, Occasion, Refusal
 from .tables import Table, nearest
-from .watched_files import File, Watched
+from .watched import File, Watched
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -99,7 +99,7 @@ class MutualTls(Authenticator):
         self._clients = (
             None
             if clients is None
-            else Watched((clients,), functools.partial(_entries, clients), clock=clock)
+            else Watched((clients,), functools.partial(_entries, clients), "the file of clients", clock=clock)
         )
         self._issuer = issuer
         self._now = now
@@ -120,26 +120,22 @@ class MutualTls(Authenticator):
             return found
         try:
             certificate = self._read(found)
-            return await self._identify(certificate, found)
+            return self._identify(certificate, found)
         except Exception as error:  # noqa: BLE001 - the parser has many exceptions; none may show what is in it
             return Refusal(f"the certificate can't be read ({type(error).__name__})")
 
-    async def _identify(self, certificate: x509.Certificate, der: bytes) -> Identity | Refusal:
+    def _identify(self, certificate: x509.Certificate, der: bytes) -> Identity | Refusal:
         if not certificate.not_valid_before_utc <= self._now() < certificate.not_valid_after_utc:
             return Refusal("the certificate is out of its dates")
-        entry = (
-            _named(certificate, der, self._by)
-            if self._by is not None
-            else await self._listed(certificate, der)
-        )
+        entry = _named(certificate, der, self._by) if self._by is not None else self._listed(certificate, der)
         if isinstance(entry, Refusal):
             return entry
         issuer = certificate.issuer.rfc4514_string() if self._issuer is None else self._issuer
         return Identity(entry.subject, SCHEME, issuer, entry.roles, certificate.not_valid_after_utc)
 
-    async def _listed(self, certificate: x509.Certificate, der: bytes) -> _Entry | Refusal:
+    def _listed(self, certificate: x509.Certificate, der: bytes) -> _Entry | Refusal:
         assert self._clients is not None
-        clients = await self._clients.current()
+        clients = self._clients.value()
         keys = [(kind, name) for kind in _LISTED for name in _names(certificate, der, kind)]
         found = {clients[key] for key in keys if key in clients}
         if not found:

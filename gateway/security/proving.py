@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar, cast
 
 import trio
 
 from graftwire.protocol.errors import CallError
+from graftwire.protocol.limits import LARGEST_PROOF, LARGEST_SCHEME
 from graftwire.transport.session import Session
 
+from .asking import PluginFailed, ask
 from .errors import CredentialError
-from .guard import SECONDS, place_of
+from .guard import SECONDS, get_ready
 from .plugins import Credential, CredentialProvider, Occasion
 
 _log: Final = logging.getLogger("graftwire.gateway")
@@ -23,6 +27,9 @@ _EARLY: Final = (
     60.0  # seconds before a proof expires at which a new one is sent, or a fifth of its time if less
 )
 _AGAIN: Final = 5.0  # seconds between two attempts to get a proof that lasts longer
+_SCHEME: Final = re.compile(rf"[a-z0-9.-]{{1,{LARGEST_SCHEME}}}")  # clause AUTH-8
+_About = TypeVar("_About")
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,10 @@ class Prover:
     plain: bool = False
     seconds: float = SECONDS
 
+    async def start(self) -> None:
+        """Let the provider get ready. Raises SecurityError."""
+        await get_ready((self.provider,), self.seconds)
+
     async def credential(self, session: Session, target: str | None = None) -> Credential | None:
         """A proof for a session, or for a call in it. Raises CredentialError."""
         if not (session.facts.confidential or self.plain):
@@ -46,25 +57,60 @@ class Prover:
                 "or say plain_proofs=True if the network may read it"
             )
         occasion = Occasion(self.url, session.facts, session.role, session.authentication.hellos, target)
-        provider = self.provider
-        with trio.move_on_after(self.seconds) as scope:
-            try:
-                found = await provider.credential(occasion)
-            except CredentialError:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever it raises, there is no proof
-                _log.error("the credential provider %s failed: %s", provider.label, place_of(error))
-                raise CredentialError(
-                    f"the credential provider {provider.label} failed ({type(error).__name__}); the log says where"
-                ) from None
-            if not scope.cancel_called:
-                if found is not None and target is not None and found.answer is not None:
-                    raise CredentialError(
-                        f"the credential provider {provider.label} gives proofs that answer a challenge, which a "
-                        "single call can't have: use it for the session"
-                    )
-                return found
-        raise CredentialError(f"the credential provider {provider.label} took longer than {self.seconds:g} s")
+        found = self._checked(await self._ask(self.provider.credential, occasion))
+        if found is None or found.answer is None:
+            return found
+        if target is not None:
+            raise CredentialError(
+                f"the credential provider {self.provider.label} gives proofs that answer a challenge, which a single "
+                "call can't have: use it for the session"
+            )
+        answer = found.answer
+
+        async def answered(challenge: bytes) -> bytes:
+            proof = await self._ask(answer, challenge)
+            self._check_proof(proof, "its answer")
+            return proof
+
+        return replace(found, answer=answered)
+
+    async def _ask(self, question: Callable[[_About], Awaitable[_Answer]], about: _About) -> _Answer:
+        """The provider's answer, in its time. Raises CredentialError for none."""
+        label = self.provider.label
+        try:
+            return await ask(question, about, self.seconds, passing=(CredentialError,))
+        except PluginFailed as failed:
+            if failed.kind is None:
+                raise CredentialError(f"the credential provider {label} {failed.reason}") from None
+            _log.error("the credential provider %s %s", label, failed.detail)
+            raise CredentialError(
+                f"the credential provider {label} failed ({failed.kind}); the log says where"
+            ) from None
+
+    def _checked(self, found: object) -> Credential | None:
+        """What a provider gave, if it can be sent. Raises CredentialError."""
+        if found is None:
+            return None
+        if not isinstance(found, Credential):
+            raise self._wrong(f"a {type(found).__name__}")
+        scheme, expires = cast("tuple[object, object]", (found.scheme, found.expires))
+        if not isinstance(scheme, str) or not _SCHEME.fullmatch(scheme):
+            raise self._wrong("its scheme is none")
+        self._check_proof(found.proof, "its proof")
+        if expires is not None and not (isinstance(expires, datetime) and expires.tzinfo is not None):
+            raise self._wrong("its expires is no moment with a time zone")
+        return found
+
+    def _check_proof(self, proof: object, what: str) -> None:
+        if not isinstance(proof, bytes):
+            raise self._wrong(f"{what} is not bytes")
+        if len(proof) > LARGEST_PROOF:
+            raise self._wrong(f"{what} is longer than {LARGEST_PROOF} bytes")
+
+    def _wrong(self, what: str) -> CredentialError:
+        return CredentialError(
+            f"the credential provider {self.provider.label} gave what is no credential ({what}); mend that provider"
+        )
 
     async def keep(self, session: Session) -> None:
         """Prove once the session is open, and again before each proof expires, until it ends. Raises nothing."""
@@ -80,12 +126,14 @@ class Prover:
             _log.error("this side could not prove who it is: %s", error)
 
     async def renew(self, session: Session, credential: Credential) -> None:
-        """Send a new proof before each one expires, until the session ends. Raises CallError then.
+        """Send a new proof before each one expires, until the session ends. Raises CallError if it does meanwhile.
 
         Where no new one can be had, it is tried again; once the old one has expired, the other side refuses calls.
         """
         while True:
-            await trio.sleep(_pause(credential))
+            with trio.move_on_after(_pause(credential)):
+                await session.wait_ended()
+                return
             try:
                 fresh = await self.credential(session)
             except CredentialError as error:

@@ -15,7 +15,7 @@ from .errors import SecurityError
 from .identity import NOBODY, Identity
 from .plugins import Authoriser, Permission, Refusal, Request
 from .tables import Table, nearest
-from .watched_files import File, Watched
+from .watched import File, Watched
 
 Decorated = TypeVar("Decorated")
 
@@ -130,8 +130,10 @@ class RoleRules(Authoriser):
         A changed file that can't be used is a warning in the log, and the rules from before stay in force.
         """
         made = cls({})
-        made._watched = Watched((file,), functools.partial(_from_toml, file), clock=clock)
-        made._rules = made._watched.latest
+        made._watched = Watched(
+            (file,), functools.partial(_from_toml, file), "the file of rules", clock=clock
+        )
+        made._rules = made._watched.value()
         return made
 
     @classmethod
@@ -159,7 +161,7 @@ class RoleRules(Authoriser):
     async def authorise(self, request: Request) -> Permission | Refusal:
         """By the most specific rule that there is for the target."""
         if self._watched is not None:
-            self._rules = await self._watched.current()
+            self._rules = self._watched.value()
         for pattern in _patterns(request.target):
             rule = self._rules.get(pattern)
             if rule is not None:

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from typing import Final
 
 from .errors import CredentialError, SecurityError
-from .watched import Path, read_file
+from .watched import File, read
 
 LONGEST: Final = 8_192  # characters, as a proof (clause AUTH-8)
 
@@ -34,7 +34,7 @@ class SecretFile(SecretSource):
     warning in the log, once, and not more: tokens that an orchestrator puts into a container are like that.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: File) -> None:
         self.path: str = os.path.abspath(os.fspath(path))
         self._warned = False
 
@@ -42,20 +42,21 @@ class SecretFile(SecretSource):
         """As in `SecretSource`."""
         try:
             # one byte more for the end of the line, two where it was written on Windows
-            data, facts = read_file(self.path, f"the file of {what}", LONGEST + 2)
+            data = read(self.path, f"the file of {what}", largest=LONGEST + 2, guarded=True)
         except SecurityError as error:
             raise CredentialError(str(error)) from None
-        if facts.st_mode & stat.S_IWOTH:
-            raise CredentialError(
-                f"the file of {what} {self.path} can be written by everyone; run: chmod go-w on it, and check what it "
-                "holds"
-            )
-        if facts.st_mode & stat.S_IROTH and not self._warned:
+        if not self._warned and self._everyone_reads():
             self._warned = True
             _logger.warning(
                 "the file of %s %s can be read by everyone; chmod 600 keeps it private", what, self.path
             )
         return checked(data.decode("latin-1"), what, f"the file {self.path}")
+
+    def _everyone_reads(self) -> bool:
+        try:
+            return bool(os.stat(self.path).st_mode & stat.S_IROTH)
+        except OSError:
+            return False
 
 
 class SecretVariable(SecretSource):
@@ -103,7 +104,7 @@ def split_source(argument: str, scheme: str) -> tuple[str | None, str | None]:
     )
 
 
-def one_source(file: Path | None, environment: str | None) -> SecretSource | None:
+def one_source(file: File | None, environment: str | None) -> SecretSource | None:
     """The source that one of the two arguments names, None if neither. Raises SecurityError for both."""
     if file is not None and environment is not None:
         raise SecurityError("a credential comes from one place; give a file or a variable of the environment")

@@ -8,12 +8,11 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Final, cast
+from itertools import pairwise
+from typing import cast
 
 from .errors import SecurityError
-from .watched_files import File
-
-_SHOWN: Final = re.compile(r"[\w.-]{1,24}")  # a longer key may be a secret that lost its own
+from .watched import File
 
 
 class Table:
@@ -49,17 +48,20 @@ class Table:
             raise SecurityError(
                 f"{file}, line {line}: this is not TOML; correct it there or just above"
             ) from None
+        except (ValueError, RecursionError):  # numbers of 5,000 digits, arrays 1,000 deep
+            raise SecurityError(f"{file} is not TOML that can be read; shorten its longest line") from None
 
     def known(self, *keys: str) -> None:
         """Refuse every key that is not one of these."""
         for key in self.values:
             if key not in keys:
-                shown = f" {key}" if _SHOWN.fullmatch(key) else ""
+                # what is nothing like a known one may be a secret that lost its key
+                shown = f" {key}" if get_close_matches(key, keys, 1) else ""
                 raise self.wrong(key, f"{self._what} has an unknown key{shown}; {nearest(key, keys)}")
 
     def text(self, key: str) -> str:
         """A text that is not empty and has no control characters."""
-        value = self._needed(key)
+        value = self.value(key)
         if not isinstance(value, str) or not value or not value.isprintable():
             raise self.wrong(key, f"{key} of {self._what} has to be a text of printable characters")
         return value
@@ -79,7 +81,7 @@ class Table:
 
     def table(self, key: str) -> Table:
         """The table under a key."""
-        value = self._needed(key)
+        value = self.value(key)
         if not isinstance(value, dict):
             raise self.wrong(key, f"{key} has to be a table; begin it with [{key}]")
         found = self._headers(rf"\[\s*{re.escape(key)}\s*\]")
@@ -88,7 +90,7 @@ class Table:
 
     def tables(self, key: str) -> list[Table]:
         """The tables under a key that can be there several times; at least one."""
-        value = self._needed(key)
+        value = self.value(key)
         entries = cast("list[object]", value) if isinstance(value, list) else []
         if not entries or not all(isinstance(one, dict) for one in entries):
             raise self.wrong(key, f"{key} has to be one table or more; begin each with [[{key}]]")
@@ -104,7 +106,8 @@ class Table:
         """The error for what is wrong at a key, or with the whole table."""
         return SecurityError(f"{self._place(key)}{sentence}")
 
-    def _needed(self, key: str) -> object:
+    def value(self, key: str) -> object:
+        """What is under a key, of whatever kind; it has to be there."""
         if key not in self.values:
             raise self.wrong(None, f"{self._what} has no {key}; add it")
         return self.values[key]
@@ -126,8 +129,8 @@ class Table:
         """The lines of each table with such a header: from it to the next header."""
         every = [number for number, line in enumerate(self._text, 1) if line.lstrip().startswith("[")]
         return [
-            (first, next((number for number in every if number > first), len(self._text) + 1))
-            for first in every
+            (first, end)
+            for first, end in pairwise([*every, len(self._text) + 1])
             if re.match(rf"\s*{header}", self._text[first - 1])
         ]
 

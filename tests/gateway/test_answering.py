@@ -104,6 +104,34 @@ async def test_anonymous_callers_where_they_were_let_in(method: str) -> None:
         assert place.sink.said == [("call", f"Shop.{method}", "anonymous", "allowed", "anonymous", reason)]
 
 
+async def test_code_that_is_run_at_once_is_told_who_calls_it_too() -> None:
+    """Nobody is asked and nobody wants a record, so it runs in the task that reads."""
+    async with hosting(auth=graftwire.Anonymous(), audit=()) as place, place.connect() as client:
+        assert await client.call("Shop.who_at_once") == "anonymous"
+
+
+async def test_the_identity_of_a_call_does_not_leak_into_the_sessions_that_it_makes() -> None:
+    """A handler connects to a third gateway, which calls back: that is another caller."""
+    theirs = Shop()
+
+    class Front:
+        async def ask(self, method: str) -> str:
+            async with graftwire.connect(
+                back.urls[0], services={"Shop": theirs}, auth=graftwire.Anonymous()
+            ) as client:
+                return await client.call("Caller.back", f"Shop.{method}")
+
+    url = f"memory:answering-{next(_urls)}"
+    async with graftwire.serve({"Caller": Caller()}, url, auth=graftwire.Anonymous()) as back:
+        url = f"memory:answering-{next(_urls)}"
+        async with graftwire.serve(
+            {"Front": Front()}, url, auth=Names("ada"), allow=Only(everything)
+        ) as front:
+            async with graftwire.connect(front.urls[0], credential=As("ada")) as client:
+                for method in WHO:
+                    assert await client.call("Front.ask", method) == "anonymous"
+
+
 async def test_a_caller_without_an_identity_is_refused() -> None:
     async with hosting(auth=Names("ada"), allow=Only(everything)) as place, place.connect() as client:
         with pytest.raises(graftwire.Unauthenticated):
@@ -325,6 +353,123 @@ async def test_a_permission_for_a_time_is_for_one_identity() -> None:
                 await client.using(credential=As("eve")).call("Shop.who")
             assert await client.call("Shop.who") == "ada"
             assert len(allow.requests) == 2
+
+
+async def test_a_permission_for_a_time_never_takes_the_place_of_one_with_arguments() -> None:
+    """Also where the first call fails before its arguments are looked at: the next one has arguments, too."""
+    allow = OnlyWith(
+        lambda request: "without arguments" if request.arguments is None else None, seconds=1_000
+    )
+    async with hosting(auth=graftwire.Anonymous(), allow=allow) as place, place.connect() as client:
+        session = client._connection.session
+        with pytest.raises(graftwire.BadArguments):
+            async with client.stream("Shop.pay", 1) as items:  # the wrong shape
+                await anext(items)
+        with pytest.raises(graftwire.BadArguments):
+            await session.request("Shop.pay", b"\xff")  # no arguments at all
+        with pytest.raises(graftwire.Denied):
+            await client.call("Shop.pay", 1_000_000)
+        assert not place.shop.ran
+        assert [record.decision for record in place.sink.records] == ["allowed", "allowed", "refused"]
+
+
+# --- no decision without its record ----------------------------------------------------------------------------------
+
+
+class Slow(Keep):
+    """Takes a second for each record."""
+
+    async def write(self, record: graftwire.Record) -> None:
+        await trio.sleep(1)
+        await super().write(record)
+
+
+@pytest.mark.parametrize("decision", ["allowed", "refused"])
+@pytest.mark.parametrize("how", ["cancelled", "deadline", "session"])
+async def test_a_caller_who_goes_away_takes_no_record_along(
+    decision: str, how: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    """It was decided; and what was decided is written down, whether or not anybody waits for the outcome."""
+    sink = Slow()
+    allow = Only(lambda request: "it is allowed" if decision == "allowed" else None)
+    async with hosting(auth=graftwire.Anonymous(), allow=allow, audit=sink) as place:
+        async with place.connect() as client:
+            if how == "deadline":
+                with pytest.raises(graftwire.DeadlineExceeded):
+                    await client.using(deadline=0.5).call("Shop.who")
+            else:
+                with trio.move_on_after(0.5):
+                    await client.call("Shop.who")
+            if how == "session":
+                client._connection.session.close()
+            await trio.sleep(3)
+        assert [(record.event, record.decision) for record in sink.records] == [("call", decision)]
+        assert not place.shop.ran
+
+
+@pytest.mark.parametrize("who", ["ada", "eve"])
+async def test_a_claimant_who_goes_away_takes_no_record_along(
+    who: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    sink = Slow()
+    async with hosting(auth=Names("ada"), allow=Only(everything), audit=sink) as place:
+        with trio.move_on_after(0.5):
+            async with place.connect(credential=As(who)):
+                raise AssertionError
+        await trio.sleep(3)
+    assert [record.decision for record in sink.records] == ["allowed" if who == "ada" else "refused"]
+
+
+async def test_an_exchange_that_nobody_finishes_has_its_record(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The verifier thinks for longer than an exchange may take, and the session is ended (clause AUTH-5)."""
+    options = {"auth": Broken("hangs"), "allow": Only(everything), "plugin_seconds": 60}
+    async with hosting(**options) as place:
+        with pytest.raises(graftwire.CallError):
+            async with place.connect(credential=As("ada")):
+                raise AssertionError
+        await trio.sleep(3)
+        reason = "the session ended before the exchange did"
+        assert place.sink.said == [("authentication", "name", "", "refused", "broken", reason)]
+        assert place.sink.records[0].code == "unauthenticated"
+
+
+@pytest.mark.parametrize("asking", [False, True])
+async def test_a_call_that_breaks_the_protocol_has_its_record(asking: bool) -> None:
+    """Whether its body is decoded for an authoriser or for the method: a reference that its sender can't have given."""
+    allow = OnlyWith(everything) if asking else Only(everything)
+    async with hosting(auth=graftwire.Anonymous(), allow=allow) as place, place.connect() as client:
+        with pytest.raises(graftwire.SessionError):
+            await client._connection.session.request("Shop.pay", bytes.fromhex("82 81 d9a407 02 a0"))
+        assert not place.shop.ran
+        assert [each[1:4] for each in place.sink.said] == [("Shop.pay", "anonymous", "allowed")]
+
+
+async def test_counts_that_can_not_be_written_any_more_are_lost_in_public(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is still to be said at the end of a session has a bound, and what does not fit is counted."""
+
+    class Stuck(Keep):
+        async def write(self, record: graftwire.Record) -> None:
+            if record.event == "repeated":
+                await trio.sleep_forever()
+            await super().write(record)
+
+    trail = graftwire.Trail(Stuck())
+    async with hosting(
+        auth=graftwire.Anonymous(), allow=Only(everything, seconds=1_000), audit=trail
+    ) as place:
+        async with place.connect() as client:
+            for target in ("Shop.who", "Shop.who_at_once", "Shop.handle"):
+                for _ in range(2):
+                    await client.call(target)
+        start = trio.current_time()
+        await trio.sleep(30)
+        assert trail.lost == 3
+        assert trio.current_time() - start < 31
+    assert "an audit sink failed" in caplog.text
 
 
 # --- plugins that fail -----------------------------------------------------------------------------------------------

@@ -354,7 +354,7 @@ BAD_KEYS = [
     ),
     (
         f'audience = "a"\nkees = 1\n{entry()}',
-        "{file}, line 2: the file has an unknown key kees; there are: audience, key",
+        "{file}, line 2: the file has an unknown key; there are: audience, key",
     ),
     (
         f'audience = "a"\n{entry()}\n{entry()}',
@@ -403,6 +403,12 @@ def test_a_file_of_keys_that_can_not_be_used(tmp_path: Path, text: str, sentence
     assert SECRET[:20] not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["a = " + "[" * 10_000, "a = " + "9" * 5_000])
+def test_a_file_that_the_parser_does_not_get_through(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SecurityError, match="is not TOML"):
+        HmacAuthenticator(private(tmp_path / "keys.toml", text))
+
+
 def test_two_audiences_are_one_too_many(keys: Path) -> None:
     with pytest.raises(SecurityError, match="the audience is not the one that was passed"):
         HmacAuthenticator(keys, audience="other.example")
@@ -414,15 +420,15 @@ def test_a_file_that_others_can_read_is_refused(keys: Path, mode: int) -> None:
     with pytest.raises(SecurityError) as caught:
         HmacAuthenticator(keys)
     assert str(caught.value) == (
-        f"{keys} holds secrets and other users have access to it; run chmod 600 {keys}, and replace the secrets if "
-        "somebody may have read them"
+        f"the file of keys {keys} holds secrets and other users have access to it; run chmod 600 {keys}, and replace "
+        "the secrets if somebody may have read them"
     )
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SecurityError, match=r"keys can't be read: there is no such file; check the path$"):
         HmacAuthenticator(tmp_path / "keys")
-    with pytest.raises(SecurityError, match=r"can't be read: Is a directory; check the file and its mode$"):
+    with pytest.raises(SecurityError, match=r"can't be read: it is a folder; name the file in it$"):
         HmacAuthenticator(tmp_path)
 
 
@@ -473,7 +479,7 @@ async def test_the_provider_says_what_it_can_not_do(monkeypatch: pytest.MonkeyPa
 
 
 def test_nothing_shows_a_secret(verifier: HmacAuthenticator, keys: Path) -> None:
-    shown = repr(verifier) + repr(vars(verifier)) + repr(verifier._keys.latest)
+    shown = repr(verifier) + repr(vars(verifier)) + repr(verifier._keys.value())
     assert repr(KEY) not in shown
     assert KEY.hex() not in shown
     assert SECRET not in shown

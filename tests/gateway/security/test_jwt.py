@@ -477,26 +477,29 @@ async def test_settings_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("issuer = ", "the token settings FILE are no TOML (at its end); mend what stands there"),
+        ("issuer = ", "FILE, line 1: this is not TOML; correct it there or just above"),
         (
             'issuer = "a"\naudience: "b"\n',
-            "the token settings FILE are no TOML (line 2); mend what stands there",
+            "FILE, line 2: this is not TOML; correct it there or just above",
         ),
-        ("", "the token settings FILE don't say issuer and audience and algorithms and jwks; add them"),
+        ("", "FILE: the file has no audience; add it"),
         (
             SETTINGS.replace("jwks =", "jwk ="),
-            "the token settings FILE have an unknown name jwk; did you mean jwks?",
+            (
+                "FILE, line 5: the file has an unknown key jwk; did you mean jwks? there are: issuer, audience, "
+                "algorithms, jwks, jwks-ca, leeway, roles-claim, spaced-roles"
+            ),
         ),
         (
             SETTINGS + 'hunter2 = "hunter2"\n',
             (
-                "the token settings FILE have an unknown name; the known ones are issuer, audience, algorithms, jwks, "
-                "jwks-ca, leeway, roles-claim, spaced-roles"
+                "FILE, line 6: the file has an unknown key; there are: issuer, audience, algorithms, jwks, jwks-ca, "
+                "leeway, roles-claim, spaced-roles"
             ),
         ),
         (
             SETTINGS.replace('["ES256"]', '"ES256"'),
-            'algorithms in the token settings FILE has to be an array of texts, as in ["ES256"]',
+            'FILE, line 4: algorithms has to be an array of texts, as in ["ES256"]',
         ),
         (
             SETTINGS.replace('["ES256"]', '["none"]'),
@@ -527,8 +530,8 @@ async def test_settings_in_a_file(tmp_path: Path) -> None:
             SETTINGS + 'jwks-ca = "ca.pem"\n',
             "the token settings FILE: jwks-ca is for a jwks that is an address, and this one is a file; take it out",
         ),
-        (SETTINGS + "leeway = true\n", "leeway in the token settings FILE has to be a number of seconds"),
-        (SETTINGS + "spaced-roles = 1\n", "spaced-roles in the token settings FILE has to be true or false"),
+        (SETTINGS + "leeway = true\n", "FILE, line 6: leeway has to be a number of seconds"),
+        (SETTINGS + "spaced-roles = 1\n", "FILE, line 6: spaced-roles has to be true or false"),
     ],
 )
 def test_mistakes_in_settings(tmp_path: Path, text: str, sentence: str) -> None:
@@ -549,7 +552,7 @@ def test_no_settings(tmp_path: Path) -> None:
             JwtAuthenticator.from_text(path)
         assert str(raised.value) == sentence
     (tmp_path / "odd").write_bytes(b"\xff")
-    with pytest.raises(SecurityError, match="they are not in UTF-8"):
+    with pytest.raises(SecurityError, match=r"odd is not text in UTF-8; write it as TOML$"):
         JwtAuthenticator.from_text(str(tmp_path / "odd"))
 
 

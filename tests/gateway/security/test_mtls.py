@@ -343,7 +343,7 @@ BY = "san-uri, san-dns, common-name, fingerprint"
         ),
         (
             lambda: MutualTls.from_text("no-such.toml"),
-            "no-such.toml can't be read: there is no such file; check the path",
+            f"the file of clients {Path.cwd()}/no-such.toml can't be read: there is no such file; check the path",
         ),
     ],
 )

@@ -332,7 +332,7 @@ async def test_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
             assert await may(rules, GUEST, "Invoices.list")
     [record] = caplog.records
     assert record.getMessage() == (
-        f"{path} changed and can't be used, so what was read before stays in force: {path}, line 2: Invoices.total of "
+        f"a changed file was not taken over, what was read before stays in force: {path}, line 2: Invoices.total of "
         '[allow] has to be a list of texts, as in Invoices.total = ["clerk"]'
     )
     path.write_text(FILE, encoding="utf-8")
