@@ -295,6 +295,7 @@ async def connect(
             plain_proofs=plain_proofs,
             plugin_seconds=plugin_seconds,
         )
+        await connection.start()
         await connection.dial()
         try:
             client = Client(connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from contextvars import copy_context
 
 import trio
 
@@ -14,6 +15,7 @@ from graftwire.gateway.security.proving import Prover
 from graftwire.protocol.connection import Role
 from graftwire.protocol.errors import CallError, LinkError, Unavailable
 from graftwire.protocol.limits import Limits
+from graftwire.transport.context import current_call
 from graftwire.transport.link import ConnectOptions, Link
 from graftwire.transport.registry import transport_for
 from graftwire.transport.session import Session, Timing
@@ -51,6 +53,8 @@ class Connection:
         self._plain_proofs = plain_proofs
         self._plugin_seconds = plugin_seconds
         self._prover = None if credential is None else self.prover_with(credential)
+        # What a session proves is who has connected, not whose call has noticed that it has to be dialled again.
+        self._context = copy_context()
         self._dialling = trio.Lock()
         self._session: Session | None = None
         self.leaving = False
@@ -75,7 +79,7 @@ class Connection:
         self._session = session
         if self._eager:
             if credential is not None:
-                self._nursery.start_soon(self._keep_proved, session, credential)
+                self._start_keeping_proved(session, credential, False)
             return session
         try:
             await session.wait_opened()
@@ -85,10 +89,13 @@ class Connection:
             session.close()
             raise
         if credential is not None and credential.expires is not None:
-            self._nursery.start_soon(self._keep_proved, session, credential, True)
+            self._start_keeping_proved(session, credential, True)
         return session
 
-    async def _keep_proved(self, session: Session, credential: Credential, proved: bool = False) -> None:
+    def _start_keeping_proved(self, session: Session, credential: Credential, proved: bool) -> None:
+        self._context.run(self._nursery.start_soon, self._keep_proved, session, credential, proved)
+
+    async def _keep_proved(self, session: Session, credential: Credential, proved: bool) -> None:
         """See the exchange through, and prove again before each proof expires; the session says what goes wrong."""
         assert self._prover is not None
         with suppress(CallError, CredentialError):
@@ -97,6 +104,8 @@ class Connection:
             await self._prover.renew(session, credential)
 
     async def _run(self, task_status: trio.TaskStatus[tuple[Session, Credential | None]]) -> None:
+        trio.lowlevel.current_task().context = self._context.copy()
+        await trio.lowlevel.cancel_shielded_checkpoint()  # the context counts from the next step on
         async with transport_for(self.url.scheme).connect(self.url, self._options) as link:
             await self._run_session(link, task_status)
 
@@ -111,10 +120,16 @@ class Connection:
             if credential is not None:  # before the session runs: it leaves together with HELLO
                 session.authentication.begin(credential.scheme, credential.proof)
         task_status.started((session, credential))
+        current_call.set(None)  # what the session does is part of no call, and keeps none alive
         try:
             await session.run()
         finally:
             await receiver.ended(session)
+
+    async def start(self) -> None:
+        """Let the credential provider get ready. Raises SecurityError."""
+        if self._prover is not None:
+            await self._prover.start()
 
     async def usable(self) -> Session:
         """A session that takes calls, dialled anew where that was asked for.

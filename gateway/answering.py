@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from graftwire.protocol.errors import (
     Unavailable,
 )
 from graftwire.protocol.limits import AUTH_ROUNDS
+from graftwire.transport.background import background_tasks
 from graftwire.transport.context import current_call
 from graftwire.transport.incoming import IncomingCall
 from graftwire.transport.session import Session
@@ -44,6 +44,7 @@ Plain = tuple[list[object], dict[str, object]]
 
 _NONE_YET: Final = Permission()
 MOST_REMEMBERED: Final = 1_024  # permissions for a time that are kept for one session
+WITHDRAWN: Final = 1.0  # seconds between two looks whether the identity of a call with a stream still counts
 
 
 @dataclass(slots=True)
@@ -134,12 +135,24 @@ class Answering:
         else:
             method, args, kwargs = await self._admit(call)
         standing = call.standing
-        if method.shape == 0 or not isinstance(standing, Standing) or standing.until == math.inf:
+        if method.shape == 0 or not isinstance(standing, Standing):
             return await host.runner.run(call, method, args, kwargs)
         # clause AUTH-12: what streams ends with the identity that it was allowed to
-        with trio.CancelScope(deadline=standing.until):
-            return await host.runner.run(call, method, args, kwargs)
+        with trio.CancelScope(deadline=standing.until) as scope:
+            if not self._guard.may_withdraw(standing):
+                return await host.runner.run(call, method, args, kwargs)
+            async with background_tasks() as nursery:
+                nursery.start_soon(self._end_withdrawn, standing, scope)
+                return await host.runner.run(call, method, args, kwargs)
         raise CallCancelled
+
+    async def _end_withdrawn(self, standing: Standing, scope: trio.CancelScope) -> None:
+        """End what runs in a scope once the identity that it runs under was withdrawn."""
+        with suppress(Refused):
+            while True:
+                await trio.sleep(WITHDRAWN)
+                self._guard.check_current(standing)
+        scope.cancel()
 
     def failure(self, call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes | None]:
         """What the caller is told of an exception."""

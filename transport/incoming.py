@@ -61,7 +61,7 @@ class IncomingCall:
         self.scope: trio.CancelScope | None = None
         self.sending = True  # whether items can still be sent: until the handler has ended
         self.stop: ErrorCode | None = None  # why the handler was told to stop, once it was
-        self.referent: object = None  # what a reference stood for when the call came
+        self.referent: object = None  # what a reference stood for when the call came, unless it was withdrawn
         self.given_to: object = None  # and to whom it was given
         self.received: list[int] | None = None  # references that came in arguments and items
         self.kept: set[int] | None = None  # those of them that outlive the call

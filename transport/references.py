@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from graftwire.protocol import values
 from graftwire.protocol.connection import Role
-from graftwire.protocol.errors import ApplicationError, UnknownTarget
+from graftwire.protocol.errors import ApplicationError
 from graftwire.protocol.failures import error_from_wire
 from graftwire.protocol.references import Exports, Imports
 
@@ -157,12 +157,11 @@ class References:
     def resolve(self, id: int) -> tuple[object, object]:
         """The object behind a reference that the other side calls, as it was given, and to whom.
 
-        Raises ProtocolViolation (REF-3), UnknownTarget if it was withdrawn.
+        None in place of an object that was withdrawn: who may not call it does not learn that. Raises
+        ProtocolViolation (REF-3).
         """
         value, owner = self._exports.get(id)
-        if isinstance(value, ByReference) and value.withdrawn:
-            raise UnknownTarget
-        return value, owner
+        return (None if isinstance(value, ByReference) and value.withdrawn else value), owner
 
     # --- given to this side ------------------------------------------------------------------------------------------
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Final, cast
 
 import trio
 
 from graftwire.protocol import frames
 from graftwire.protocol.connection import Connection
-from graftwire.protocol.errors import CallError, ErrorCode, LocalProtocolError, ProtocolViolation
+from graftwire.protocol.errors import ErrorCode, LocalProtocolError, ProtocolViolation
 
 from .context import current_call
 from .incoming import IncomingCall, Receiver
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .timers import Timers
 
 MOST_PARKED: Final = 128  # worker tasks that a session keeps for later calls
+_EMPTY: Final = Context()
 
 
 class _Parked:
@@ -65,9 +66,6 @@ class Serving:
                 call.referent, call.given_to = self._session.references.resolve(frame.target[0])
             except ProtocolViolation as violation:
                 self._session.violated(violation, before=frame.id)
-                return
-            except CallError as refused:
-                self._finish_error(call, refused.code, None)
                 return
         receiver = self._receiver
         if receiver is None:
@@ -151,6 +149,8 @@ class Serving:
                 await self._run(call)
                 if scope.cancel_called or len(self._parked) >= MOST_PARKED:
                     return
+                del call  # what is parked keeps nothing of the call that it has run: neither body nor proof
+                parked.task.context = _EMPTY
                 self._parked.append(parked)
                 await trio.lowlevel.wait_task_rescheduled(abort)
                 assert parked.call is not None

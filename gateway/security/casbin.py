@@ -79,16 +79,19 @@ class CasbinAuthoriser(Authoriser):
     """Allows what a Casbin model and policy allow; both files are read again when one of them changes.
 
     `model` is a file in the format of Casbin (`.conf`), `policy` one of lines as `p, role:clerk, Invoices.*, call`.
-    Replace files by renaming a new one over them, so that no half of one is read. What changed and can't be used is a
-    warning in the log, and what was read before stays in force. `clock` is what the files are looked at by. Needs the
-    package pycasbin. Raises SecurityError for what can't be used, with the file and the line of the policy.
+    Nobody but their owner may be able to write to them. Replace files by renaming a new one over them, so that no half
+    of one is read. What changed and can't be used is a warning in the log, and what was read before stays in force.
+    `clock` is what the files are looked at by. Needs the package pycasbin. Raises SecurityError for what can't be used,
+    with the file and the line of the policy.
     """
 
     name = "casbin"
 
     def __init__(self, model: File, policy: File, *, clock: Callable[[], float] = time.monotonic) -> None:
         _library()
-        self._policy = Watched((model, policy), functools.partial(_load, model, policy), clock=clock)
+        self._policy = Watched(
+            (model, policy), functools.partial(_load, model, policy), guarded=True, clock=clock
+        )
         self._one = trio.CapacityLimiter(1)  # pycasbin is not made for several threads
 
     @classmethod

@@ -129,6 +129,11 @@ class Guard:
             self.seconds,
         )
 
+    def may_withdraw(self, standing: Standing) -> bool:
+        """Whether an identity can stop to count before it expires."""
+        authenticator = self._authenticators.get(standing.identity.scheme)
+        return authenticator is not None and type(authenticator).withdrawn is not Authenticator.withdrawn
+
     def check_current(self, standing: Standing) -> None:
         """Raises Refused for an identity that has expired, or that its authenticator counts no more."""
         if standing.until <= trio.current_time():

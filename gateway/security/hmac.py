@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from graftwire.protocol.connection import Role
@@ -120,8 +121,9 @@ class HmacAuthenticator(Authenticator):
         roles = ["machine"]          # may be left out
 
     `audience` is a text that both ends were told, and names this gateway; an argument, or in the file. Identities have
-    `issuer`, or else the name of the file, as theirs. A key that is taken out of the file proves nothing from then on;
-    sessions that it opened go on. `clock` is what the file is looked at by. Raises SecurityError.
+    `issuer`, or else the name of the file, as theirs; their claim `key` is the id of the key. A key that is taken out
+    of the file proves nothing from then on, and calls of sessions that had proved it are refused. `clock` is what the
+    file is looked at by. Raises SecurityError.
     """
 
     name = "hmac"
@@ -178,7 +180,16 @@ class HmacAuthenticator(Authenticator):
             return Refusal("there is no key of that id")
         if not holds:
             return Refusal(f"the proof does not hold for the key of {key.subject}")
-        return Identity(key.subject, SCHEME, self._issuer, key.roles)
+        claims = MappingProxyType({"key": asked.opening.key_id.decode("ascii")})
+        return Identity(key.subject, SCHEME, self._issuer, key.roles, claims=claims)
+
+    def withdrawn(self, identity: Identity) -> str | None:
+        """As in `Authenticator`: the key has left the file, or stands for another subject or other roles."""
+        key = self._keys.value().by_id.get(str(identity.claims.get("key")).encode())
+        if key is None:
+            return "the key is gone"
+        same = (key.subject, key.roles) == (identity.subject, identity.roles)
+        return None if same else "the key stands for something else now"
 
 
 def _keys(file: File, audience: str | None, contents: Sequence[bytes]) -> _Keys:

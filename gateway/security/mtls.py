@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from graftwire.protocol.connection import Role
@@ -44,6 +45,10 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """Whom a name stands for; `kind` is one of BY."""
+
+    kind: str
+    name: str
     subject: str
     roles: frozenset[str]
 
@@ -62,7 +67,8 @@ class MutualTls(Authenticator):
           subject = "press-3"
           roles = ["machine"]                            # may be left out
 
-      A certificate has to match exactly one entry; one that matches none is refused.
+      A certificate has to match exactly one entry; one that matches none is refused. Once an entry is taken out of
+      the file, calls of sessions that had proved it are refused.
 
     The identity expires with the certificate. Its issuer is the distinguished name of the authority that signed the
     certificate, as RFC 4514 writes it, or `issuer` if that is given. `now` is what dates are compared with, `clock`
@@ -99,7 +105,13 @@ class MutualTls(Authenticator):
         self._clients = (
             None
             if clients is None
-            else Watched((clients,), functools.partial(_entries, clients), "the file of clients", clock=clock)
+            else Watched(
+                (clients,),
+                functools.partial(_entries, clients),
+                "the file of clients",
+                guarded=True,
+                clock=clock,
+            )
         )
         self._issuer = issuer
         self._now = now
@@ -131,7 +143,19 @@ class MutualTls(Authenticator):
         if isinstance(entry, Refusal):
             return entry
         issuer = certificate.issuer.rfc4514_string() if self._issuer is None else self._issuer
-        return Identity(entry.subject, SCHEME, issuer, entry.roles, certificate.not_valid_after_utc)
+        claims = MappingProxyType({entry.kind: entry.name})
+        return Identity(entry.subject, SCHEME, issuer, entry.roles, certificate.not_valid_after_utc, claims)
+
+    def withdrawn(self, identity: Identity) -> str | None:
+        """As in `Authenticator`: the client has left the file, or stands for another subject or other roles."""
+        if self._clients is None:
+            return None
+        [(kind, name)] = identity.claims.items()
+        entry = self._clients.value().get((kind, str(name)))
+        if entry is None:
+            return "the client is gone from the file"
+        same = (entry.subject, entry.roles) == (identity.subject, identity.roles)
+        return None if same else "the client stands for something else now"
 
     def _listed(self, certificate: x509.Certificate, der: bytes) -> _Entry | Refusal:
         assert self._clients is not None
@@ -189,7 +213,7 @@ def _named(certificate: x509.Certificate, der: bytes, kind: str) -> _Entry | Ref
     # A pattern of names is nobody's name, and what can't be printed can't be told apart in a log.
     if not names[0] or not names[0].isprintable() or (kind == "san-dns" and "*" in names[0]):
         return Refusal(f"the {kind} of the certificate can't be a subject")
-    return _Entry(names[0], frozenset())
+    return _Entry(kind, names[0], names[0], frozenset())
 
 
 def _entries(file: File, contents: Sequence[bytes]) -> Mapping[tuple[str, str], _Entry]:
@@ -213,7 +237,7 @@ def _entries(file: File, contents: Sequence[bytes]) -> Mapping[tuple[str, str], 
             name = name.lower()
         if (kind, name) in found:
             raise entry.wrong(kind, f"two clients have this {kind}; leave one of them out")
-        found[kind, name] = _Entry(entry.text("subject"), entry.texts("roles"))
+        found[kind, name] = _Entry(kind, name, entry.text("subject"), entry.texts("roles"))
     return found
 
 

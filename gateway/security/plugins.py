@@ -167,8 +167,8 @@ class Authenticator(Plugin):
     def withdrawn(self, identity: Identity) -> str | None:
         """Why an identity that this authenticator gave counts no more, for the audit log; None: it does.
 
-        Asked at each call of a session that has the identity, so that a revoked proof does not live on in it. It has
-        to be quick, and can't wait.
+        Asked at each call under the identity, and every second while one with a stream runs, so that a revoked proof
+        does not live on in a session. It has to be quick, and can't wait.
         """
         return None
 

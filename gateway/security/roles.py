@@ -127,11 +127,12 @@ class RoleRules(Authoriser):
             "Invoices.*" = ["clerk"]
             "graftwire.describe" = ["authenticated"]
 
-        A changed file that can't be used is a warning in the log, and the rules from before stay in force.
+        Nobody but its owner may be able to write to it. A changed file that can't be used is a warning in the log, and
+        the rules from before stay in force.
         """
         made = cls({})
         made._watched = Watched(
-            (file,), functools.partial(_from_toml, file), "the file of rules", clock=clock
+            (file,), functools.partial(_from_toml, file), "the file of rules", guarded=True, clock=clock
         )
         made._rules = made._watched.value()
         return made

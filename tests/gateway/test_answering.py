@@ -59,6 +59,10 @@ class Shop:
 
         return inner
 
+    async def itself(self) -> Any:
+        self.mark = graftwire.by_reference(self)
+        return self.mark
+
 
 class Place:
     def __init__(self, shop: Shop, gateway: graftwire.Gateway, sink: Keep) -> None:
@@ -790,6 +794,30 @@ async def test_an_identity_that_its_authenticator_takes_back() -> None:
         assert ("call", "Shop.who", "ada", "refused", "names", "it was revoked") in place.sink.said
 
 
+async def test_a_stream_ends_when_its_identity_is_taken_back(autojump_clock: trio.testing.MockClock) -> None:
+    """Clause AUTH-12: what runs does not go on under an identity that counts no more; others go on."""
+    revoked: set[str] = set()
+
+    class Register(Names):
+        def withdrawn(self, identity: graftwire.Identity) -> str | None:
+            return "it was revoked" if identity.subject in revoked else None
+
+    async with hosting(auth=Register("ada", "bob"), allow=Only(everything)) as place:
+        async with place.connect(credential=As("ada")) as ada, place.connect(credential=As("bob")) as bob:
+            async with ada.stream("Shop.ticks") as hers, bob.stream("Shop.ticks") as his:
+                for _ in range(5):
+                    await anext(hers)
+                    await anext(his)
+                revoked.add("ada")
+                with pytest.raises(graftwire.CallCancelled):
+                    for _ in range(5):
+                        await anext(hers)
+                for _ in range(5):
+                    await anext(his)
+            with pytest.raises(graftwire.Unauthenticated):
+                await ada.call("Shop.who")
+
+
 async def test_an_authenticator_that_can_not_say_whether_an_identity_counts(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -827,6 +855,21 @@ async def test_a_reference_works_for_whom_it_was_given_to() -> None:
             "reference",
             "it was given to another identity",
         )
+
+
+async def test_a_call_on_what_was_withdrawn_is_judged_and_recorded_like_any_other() -> None:
+    """Who may not call it does not learn that it is gone (CALL-11, REF-6)."""
+    async with hosting(auth=Names("ada", "bob"), allow=Only(everything)) as place:
+        async with place.connect(credential=As("ada")) as ada:
+            shop = await ada.call("Shop.itself")
+            assert await shop.call("who") == "ada"
+            place.shop.mark.withdraw()
+            place.sink.records.clear()
+            with pytest.raises(graftwire.UnknownTarget):
+                await shop.call("who")
+        assert place.sink.said == [
+            ("call", "reference", "ada", "allowed", "reference", "it was given to this caller")
+        ]
 
 
 async def test_a_reference_does_not_outlive_a_change_of_identity() -> None:
@@ -894,12 +937,64 @@ async def test_a_gateway_whose_proof_is_refused() -> None:
     assert sink.said == [("authentication", "name", "", "refused", "names", "not a known name")]
 
 
+async def test_the_plugins_of_a_client_get_ready_too() -> None:
+    started: list[str] = []
+
+    class Provider(As):
+        async def start(self) -> None:
+            started.append("provider")
+
+    class Sink(Keep):
+        async def start(self) -> None:
+            started.append("sink")
+
+    async with hosting(auth=Names("ada"), allow=Only(everything)) as place:
+        async with place.connect(
+            credential=Provider("ada"), services={"Mine": Shop()}, auth=graftwire.Anonymous(), audit=Sink()
+        ):
+            assert sorted(started) == ["provider", "sink"]
+
+
 def test_there_is_no_peer_outside_of_a_call() -> None:
     with pytest.raises(RuntimeError, match="there is no peer outside of a call"):
         graftwire.peer()
 
 
 # --- what is sent, and where -----------------------------------------------------------------------------------------
+
+
+async def test_a_session_that_is_made_again_proves_whoever_has_connected() -> None:
+    """Whose call has noticed that it was lost is not what the new session is for."""
+
+    class WhoeverCalls(graftwire.CredentialProvider):
+        """Delegates, because it was written to: outside of a call it is the front itself."""
+
+        async def credential(self, occasion: graftwire.Occasion) -> graftwire.Credential:
+            identity = graftwire.current_identity()
+            return graftwire.Credential("name", b"front" if identity is None else identity.subject.encode())
+
+    class Front:
+        def __init__(self, back: graftwire.Client) -> None:
+            self.back = back
+
+        async def ask(self) -> str:
+            return await self.back.call("Shop.who")
+
+    async with hosting(auth=Names("front", "ada", "bob"), allow=Only(everything)) as place:
+        async with place.connect(credential=WhoeverCalls(), retry=graftwire.Retry()) as back:
+            url = f"memory:answering-{next(_urls)}"
+            async with (
+                graftwire.serve(
+                    {"Front": Front(back)}, url, auth=Names("ada", "bob"), allow=Only(everything)
+                ),
+                graftwire.connect(url, credential=As("ada")) as ada,
+                graftwire.connect(url, credential=As("bob")) as bob,
+            ):
+                assert await bob.call("Front.ask") == "front"
+                back._connection.session.close()
+                await back._connection.session.wait_ended()
+                assert await ada.call("Front.ask") == "front"
+                assert await bob.call("Front.ask") == "front"
 
 
 async def test_nothing_is_delegated_silently() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
+import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import ContextVar
@@ -11,6 +13,7 @@ import pytest
 import trio
 import trio.testing
 
+import graftwire
 from graftwire.protocol import errors, events, frames, values
 from graftwire.protocol.connection import Role
 from graftwire.protocol.errors import ErrorCode
@@ -583,6 +586,31 @@ async def test_a_result_above_what_the_peer_takes() -> None:
         await peer.write()
         (error,) = await peer.wait_for(frames.Error)
         assert error.code is ErrorCode.TOO_LARGE
+
+
+async def test_a_parked_worker_keeps_nothing_of_the_call_that_it_has_run() -> None:
+    """Neither the body nor the proof, which may be large, and may be a secret."""
+    seen: list[weakref.ref[object]] = []
+
+    class Noted:
+        pass
+
+    variable: ContextVar[Noted] = ContextVar("variable")
+
+    async def note(call: IncomingCall) -> bytes:
+        call.standing = noted = Noted()
+        variable.set(noted)
+        seen.append(weakref.ref(noted))
+        await trio.lowlevel.checkpoint()
+        return NOTHING
+
+    async with session_and_peer(receiver=Answers(note)) as (session, peer):
+        peer.conn.call(0, "Any", NOTHING)
+        await peer.write()
+        await peer.wait_for(frames.Result)
+        assert len(session._serving._parked) == 1
+        gc.collect()
+        assert [each() for each in seen] == [None]
 
 
 async def test_many_parked_workers_are_not_kept() -> None:
@@ -1282,14 +1310,21 @@ async def test_a_failure_without_a_task_and_larger_than_a_frame() -> None:
 
 
 async def test_a_call_on_a_reference_that_was_withdrawn() -> None:
-    async with session_and_peer(receiver=Answers(say_null)) as (session, peer):
+    """Whether it may be called at all is for the receiver to say first, so it is told that there is nothing."""
+    found: list[object] = []
+
+    async def look(call: IncomingCall) -> bytes:
+        found.append(call.referent)
+        raise graftwire.UnknownTarget
+
+    async with session_and_peer(receiver=Answers(look)) as (session, peer):
         mark = ByReference(object())
         id = session.references.give(mark)
         mark.withdraw()
         peer.conn.call(0, (id, ""), NOTHING)
         await peer.write()
         (error,) = await peer.wait_for(frames.Error)
-        assert error.code is ErrorCode.UNKNOWN_TARGET
+        assert found == [None]
         peer.conn.call(0, (id + 2, ""), NOTHING)
         await peer.write()
         (goaway,) = await peer.wait_for(frames.Goaway)

@@ -67,6 +67,14 @@ def files(tmp_path: Path) -> Files:
     return Files(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["model", "policy"])
+def test_files_that_others_may_write_to(files: Files, name: str) -> None:
+    path: Path = getattr(files, name)
+    path.chmod(0o664)
+    with pytest.raises(SecurityError, match=f"the file {path} can be written by others than its owner"):
+        files.authoriser()
+
+
 async def ask(authoriser: CasbinAuthoriser, identity: Identity, target: str) -> Permission | Refusal:
     return await authoriser.authorise(Request(identity, target, FACTS))
 

@@ -119,7 +119,7 @@ async def exchange(
 
 async def test_an_independent_claimant_is_let_in(verifier: HmacAuthenticator) -> None:
     assert await exchange(verifier, second) == Identity(
-        "press-3", "hmac-sha256", "keys.toml", frozenset({"machine"})
+        "press-3", "hmac-sha256", "keys.toml", frozenset({"machine"}), claims={"key": "press-3"}
     )
 
 
@@ -407,6 +407,23 @@ def test_a_file_of_keys_that_can_not_be_used(tmp_path: Path, text: str, sentence
 def test_a_file_that_the_parser_does_not_get_through(tmp_path: Path, text: str) -> None:
     with pytest.raises(SecurityError, match="is not TOML"):
         HmacAuthenticator(private(tmp_path / "keys.toml", text))
+
+
+async def test_an_identity_counts_as_long_as_its_key_stands_for_it(keys: Path) -> None:
+    now = 0.0
+    verifier = HmacAuthenticator(keys, clock=lambda: now)
+    found = await exchange(verifier, second)
+    assert isinstance(found, Identity)
+    for text, reason in (
+        (entry(OTHER), None),  # the secret was replaced, and the key is still this machine's
+        (entry(id="press-4"), "the key is gone"),
+        (entry(subject="press-5"), "the key stands for something else now"),
+        (entry().replace("machine", "boss"), "the key stands for something else now"),
+        (entry(), None),
+    ):
+        private(keys, f'audience = "{AUDIENCE}"\n\n{text}')
+        now += 1.0
+        assert verifier.withdrawn(found) == reason
 
 
 def test_two_audiences_are_one_too_many(keys: Path) -> None:

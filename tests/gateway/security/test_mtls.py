@@ -151,7 +151,8 @@ async def test_a_name_of_the_certificate_is_the_subject(works: Works) -> None:
         ("fingerprint", sha256(facts.tls.certificate).hexdigest()),
     ):
         found = await MutualTls.from_text(by).authenticate(attempt(facts))
-        assert found == Identity(subject, "mtls", signer, frozenset(), END)
+        assert found == Identity(subject, "mtls", signer, frozenset(), END, {by: subject})
+        assert MutualTls(by).withdrawn(found) is None
     assert "O=the works" in signer
     found = await MutualTls("san-uri", issuer="works").authenticate(attempt(facts))
     assert isinstance(found, Identity)
@@ -186,6 +187,35 @@ async def test_the_file_is_read_again(works: Works) -> None:
     assert await authenticator.authenticate(attempt(facts)) == Refusal(
         "the certificate is none of the clients in the file"
     )
+
+
+async def test_an_identity_counts_as_long_as_the_file_has_it(works: Works) -> None:
+    now = 0.0
+    path = works.folder / "clients.toml"
+    client = f'[[client]]\nsan-uri = "{URI}"\nsubject = "press-3"\n'
+    path.write_text(client, encoding="utf-8")
+    authenticator = MutualTls(clients=path, clock=lambda: now)
+    found = await judge(works, authenticator, uri())
+    assert isinstance(found, Identity)
+    for text, reason in (
+        (client.replace("press-3", "press-5"), "the client is gone from the file"),
+        (client.replace('"press-3"', '"press-5"'), "the client stands for something else now"),
+        (client + 'roles = ["boss"]\n', "the client stands for something else now"),
+        (client, None),
+    ):
+        path.write_text(text, encoding="utf-8")
+        now += 1.0
+        assert authenticator.withdrawn(found) == reason
+
+
+def test_a_file_that_others_may_write_to(works: Works) -> None:
+    path = works.folder / "clients.toml"
+    path.write_text(f'[[client]]\nsan-uri = "{URI}"\nsubject = "press-3"\n', encoding="utf-8")
+    path.chmod(0o664)
+    with pytest.raises(
+        SecurityError, match=r"the file of clients .* can be written by others than its owner"
+    ):
+        MutualTls(clients=path)
 
 
 class Stock:

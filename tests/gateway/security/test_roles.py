@@ -340,6 +340,14 @@ async def test_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert await may(rules, CLERK, "Invoices.total")
 
 
+def test_a_file_that_others_may_write_to(tmp_path: Path) -> None:
+    path = tmp_path / "roles.toml"
+    path.write_text(FILE, encoding="utf-8")
+    path.chmod(0o664)
+    with pytest.raises(SecurityError, match=r"the file of rules .* can be written by others than its owner"):
+        RoleRules.from_file(path)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
