@@ -60,6 +60,7 @@ def _decode(session: Session, body: bytes, convert: Converter | None, what: str)
     try:
         return convert(value)
     except ValueRefused as refused:
+        session.references.release_read_in(body)
         raise refused.at(what) from None
 
 

@@ -223,6 +223,13 @@ class References:
         if _TAG in body:
             self._releases.all(self._unwanted(body), len(body))
 
+    def release_read_in(self, body: bytes) -> None:
+        """The same for a body that was read, and whose value nobody gets after all."""
+        if _TAG in body:
+            self._releases.all(
+                (id for id in references_in(body) if not id or self._imports.forget(id)), len(body)
+            )
+
     def _unwanted(self, body: bytes) -> Iterator[int]:
         for id in references_in(body):
             if id:

@@ -67,6 +67,24 @@ async def test_a_result_of_another_type_is_refused_and_the_session_goes_on() -> 
         assert session.usable
 
 
+async def test_references_in_a_result_of_another_type_go_back() -> None:
+    """Clause REF-5: nobody gets them, so nobody else would release them."""
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+
+        async def answer() -> None:
+            await peer.wait_for(frames.Call)
+            peer.conn.result(1, values.encode([len, 7], reference=lambda _: 2))
+            await peer.write()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(answer)
+            with pytest.raises(ValueRefused):
+                await call(session, "Any", (), {}, CallOptions(result=number))
+            (release,) = await peer.wait_for(frames.Release)
+        assert release.reference == 2
+        assert session.usable
+
+
 async def test_a_result_that_is_no_value_ends_the_call() -> None:
     async with answered(b"\xff") as session:
         with pytest.raises(errors.SessionError, match="the result can't be read"):
