@@ -29,6 +29,7 @@ help:
 	@echo "make format          let ruff format the code and sort the imports"
 	@echo "make vectors         write the vectors of the standard anew"
 	@echo "make bench           measure beside other systems (minutes)"
+	@echo "make soak            1,000 sessions with a mixed load: does anything pile up? (12 minutes)"
 	@echo "make changelog       show the next entry of the changelog; with VERSION=1.2.3, write it"
 	@echo "make clean           remove everything that make made"
 	@echo
@@ -81,6 +82,10 @@ vectors: $(STAMPS)/venv
 .PHONY: bench
 bench: $(STAMPS)/bench
 	@cd tests && "$(abspath $(BIN))/python" -m graftwire.bench $(ARGS)
+
+.PHONY: soak
+soak: $(STAMPS)/cli
+	@cd tests && "$(abspath $(BIN))/python" -m graftwire.bench.soak $(ARGS)
 
 .PHONY: changelog
 changelog: $(STAMPS)/dev
