@@ -20,7 +20,7 @@ from graftwire.protocol.errors import (
 
 from .context import DeadlinePassed, current_call, outgoing_context
 from .outgoing import OutgoingCall
-from .raising import fresh
+from .raising import after_scopes, fresh
 from .slots import Slots
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Calling:
         if type(reply) is frames.Result:
             return reply.body
         assert isinstance(reply, CallError)
-        raise reply
+        raise await after_scopes(reply)
 
     @asynccontextmanager
     async def open(

@@ -10,7 +10,7 @@ import trio
 from graftwire.protocol import frames
 from graftwire.protocol.errors import CallError
 
-from .raising import fresh
+from .raising import after_scopes, fresh
 
 if TYPE_CHECKING:
     from .calling import Calling
@@ -52,7 +52,7 @@ class OutgoingCall:
         while not self._items:
             if self._terminal is not None:
                 if isinstance(self._terminal, CallError):
-                    raise fresh(self._terminal)
+                    raise await after_scopes(fresh(self._terminal))
                 return None
             await self._changed.park()
         body = self._items.popleft()

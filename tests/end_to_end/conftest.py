@@ -61,8 +61,8 @@ class Place:
             yield client
 
 
-def own_listeners() -> set[tuple[str, int]]:
-    """Addresses that this process listens at (IPv4), from the system's own table; where there is one."""
+def others_listeners() -> set[tuple[str, int]]:
+    """Addresses that other processes of this machine listen at (IPv4), from the system's own table."""
     inodes: set[str] = set()
     for entry in os.scandir("/proc/self/fd"):
         try:
@@ -74,7 +74,7 @@ def own_listeners() -> set[tuple[str, int]]:
         for row in itertools.islice(table, 1, None):
             fields = row.split()
             host, _, port = fields[1].partition(":")
-            if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" not in inodes:
                 address = ".".join(str(byte) for byte in reversed(bytes.fromhex(host)))
                 found.add((address, int(port, 16)))
     return found
@@ -93,9 +93,11 @@ class Watch:
             address = arguments[1]
             if not isinstance(address, tuple):
                 return  # a Unix socket: on this machine
+            # on this machine nobody but this process: where nobody listens any more, nobody is reached
             ours = str(address[0]).startswith("127.")
-            if sys.platform == "linux":
-                ours = ours and address[:2] in own_listeners()
+            if ours and sys.platform == "linux":
+                others = others_listeners()
+                ours = address[:2] not in others and ("0.0.0.0", address[1]) not in others
             if not ours:
                 self.strange.append(f"{event} {address}")
 

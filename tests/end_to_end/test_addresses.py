@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.end_to_end.conftest import own_listeners
+from tests.end_to_end.conftest import others_listeners
 
 # A program of its own, because an audit hook can't be taken off again.
 PROGRAM = """
@@ -73,13 +73,24 @@ trio.run(main)
 @pytest.mark.skipif(sys.platform != "linux", reason="the system's table of sockets is read")
 def test_the_watch_over_these_tests_knows_what_is_listened_at() -> None:
     """The one of conftest.py, which fails the run when anything else is connected to."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        assert listener.getsockname() not in own_listeners()
-        listener.listen()
-        assert listener.getsockname() in own_listeners()
-        address = listener.getsockname()
-    assert address not in own_listeners()
+    program = """
+import socket
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    print(listener.getsockname()[1], flush=True)
+    input()
+"""
+    command = [sys.executable, "-c", program]
+    with (
+        socket.create_server(("127.0.0.1", 0)) as own,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
+    ):
+        assert process.stdout is not None
+        other = ("127.0.0.1", int(process.stdout.readline()))
+        found = others_listeners()
+        process.communicate("")
+        assert other in found
+        assert own.getsockname() not in found
+    assert other not in others_listeners()
 
 
 def test_only_what_was_configured_is_touched(tmp_path: Path) -> None:

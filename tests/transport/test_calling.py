@@ -42,6 +42,47 @@ async def until_stuck(session: Session, peer: Peer) -> None:
     await trio.testing.wait_all_tasks_blocked()
 
 
+# --- deadlines -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [0, frames.SERVER_STREAM])
+async def test_a_scope_whose_deadline_has_passed_ends_as_scopes_do(
+    shape: int, mock_clock: trio.testing.MockClock
+) -> None:
+    """The other side's word on it may be read before trio has looked at the clock; the scope's own end comes first."""
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+
+        async def caller() -> None:
+            with trio.move_on_after(1) as scope:
+                if shape:
+                    async with open_stream(session, shape, "Any", (), {}) as stream:
+                        await anext(stream)
+                else:
+                    await call(session, "Any", (), {})
+            assert scope.cancelled_caught
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(caller)
+            await peer.wait_for(frames.Call)
+            await trio.testing.wait_all_tasks_blocked()
+            mock_clock.jump(2)
+            session._calling.on_error(frames.Error(1, ErrorCode.DEADLINE_EXCEEDED, None))
+
+
+async def test_a_deadline_of_the_other_side_alone_is_an_error() -> None:
+    async with session_and_peer(Role.INITIATOR) as (session, peer):
+
+        async def answer() -> None:
+            await peer.wait_for(frames.Call)
+            peer.conn.error(1, ErrorCode.DEADLINE_EXCEEDED)
+            await peer.write()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(answer)
+            with trio.fail_after(60), pytest.raises(errors.DeadlineExceeded):
+                await call(session, "Any", (), {})
+
+
 # --- streams that end early ------------------------------------------------------------------------------------------
 
 
