@@ -16,7 +16,7 @@ from graftwire.protocol.limits import LARGEST_PROOF
 
 from ..audit.trail import Trail
 from .anonymous import Anonymous
-from .asking import PluginFailed, ask, place_of
+from .asking import NOT_THE_PLUGINS, PluginFailed, ask, place_of
 from .errors import SecurityChoiceMissing, SecurityError
 from .identity import LONGEST_NAME, NOBODY, Identity, Standing, is_name
 from .plugins import (
@@ -143,7 +143,9 @@ class Guard:
             return
         try:
             reason: object = authenticator.withdrawn(standing.identity)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises, it is no pass
+        except NOT_THE_PLUGINS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, it is no pass
             _log.error("the plugin %s failed: %s", authenticator.label, place_of(error))
             reason = f"the plugin raised {type(error).__name__}"
         if isinstance(reason, str):
