@@ -76,9 +76,10 @@ class JwksUrl(KeySource):
     `plain_loopback` it may begin with `http://` where the host is this machine itself.
 
     Keys are fetched anew when they are older than `lifetime` seconds, or when a token names a key that is not among
-    them, but at most once in `pause` seconds, however many tokens come. One fetch gets `seconds`, and 256 KiB. While
-    it fails (a warning in the log, once until it works again) the keys from before stay in force, until they are
-    `longest` seconds old. Times are those of `clock`. Raises SecurityError for a URL or a context that won't do.
+    them, but at most once in `pause` seconds, however many tokens come. One fetch gets `seconds`, and 256 KiB; it goes
+    on where who asked for it is cancelled. While it fails (a warning in the log, once until it works again) the keys
+    from before stay in force, until they are `longest` seconds old. Times are those of `clock`. Raises SecurityError
+    for a URL or a context that won't do.
     """
 
     def __init__(
@@ -140,9 +141,12 @@ class JwksUrl(KeySource):
         async with self._fetching:
             if self._clock() - self._tried < self._pause:
                 return
-            self._tried = self._clock()  # before: a fetch that fails, or is given up, counts as well
+            self._tried = self._clock()  # before: a fetch that fails counts as well
             try:
-                await self._fetch()
+                # Shielded, and bounded by its own seconds: it is done for everybody, so a stranger who asks for a key
+                # that there is not, and goes away, must not take along the one fetch of this while.
+                with trio.CancelScope(shield=True):
+                    await self._fetch()
             except SecurityError as error:
                 if not self._warned:
                     _logger.warning("%s", error)
