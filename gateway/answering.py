@@ -303,7 +303,7 @@ class Answering:
             if isinstance(call.target, str):
                 assert standing is not None
                 asked.request = Request(standing.identity, call.target, call.session.facts)
-                asked.plugin, asked.permission = await self._guard.authorise(asked.request)
+                asked.plugin, asked.permission = await self._authorise(asked.request, standing)
                 if self._guard.needs_arguments:  # whatever becomes of it, the next call has other arguments
                     asked.permission = Permission(asked.permission.reason)
             else:
@@ -312,9 +312,16 @@ class Answering:
         if asked.request is not None and self._guard.needs_arguments:
             asked.plain = self._host.decode(call)
             asked.request = replace(asked.request, arguments=asked.plain)
-            _, permission = await self._guard.authorise(asked.request)
+            assert standing is not None
+            _, permission = await self._authorise(asked.request, standing)
             reasons = [reason for reason in (asked.permission.reason, permission.reason) if reason]
             asked.permission = Permission("; with arguments: ".join(reasons))
+
+    async def _authorise(self, request: Request, standing: Standing) -> tuple[str, Permission]:
+        """Ask whether a call may be made by who still is, then, whom it is made by. Raises Refused."""
+        answer = await self._guard.authorise(request)
+        self._guard.check_current(standing)  # to ask takes time: it may have expired meanwhile, or been revoked
+        return answer
 
     async def _identify(self, call: IncomingCall, scheme: str, proof: bytes) -> Standing:
         session = call.session

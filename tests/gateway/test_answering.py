@@ -729,6 +729,44 @@ async def test_what_an_expired_identity_may_not_do(autojump_clock: trio.testing.
             assert await client.call("Shop.who") == "ada"
 
 
+@pytest.mark.parametrize("authoriser", [Only, OnlyWith])
+async def test_an_identity_that_counts_no_more_when_its_call_is_decided(
+    authoriser: type[Only], autojump_clock: trio.testing.MockClock
+) -> None:
+    """An authoriser may take seconds: it must be the identity of now that the handler runs under."""
+    revoked: set[str] = set()
+
+    class Register(Names):
+        def withdrawn(self, identity: graftwire.Identity) -> str | None:
+            return "it was revoked" if identity.subject in revoked else None
+
+    class Slow(authoriser):  # type: ignore[valid-type,misc]
+        async def authorise(self, request: graftwire.Request) -> graftwire.Permission | graftwire.Refusal:
+            await trio.sleep(4 if request.arguments is not None or not self.needs_arguments else 0)
+            revoked.update(now)
+            return await super().authorise(request)
+
+    now: set[str] = set()
+    auth = Register("ada", "bob", seconds=3)
+    async with hosting(auth=auth, allow=Slow(everything)) as place:
+        async with place.connect(credential=As("ada")) as client:
+            with pytest.raises(graftwire.Unauthenticated):
+                await client.call("Shop.who")
+        now.add("bob")
+        auth.seconds = None
+        async with place.connect(credential=As("bob")) as client:
+            with pytest.raises(graftwire.Unauthenticated):
+                await client.call("Shop.who")
+            with pytest.raises(graftwire.Unauthenticated):  # nor does it learn what there is
+                await client.call("Shop.nothing")
+        assert not place.shop.ran
+        assert [each for each in place.sink.said if each[0] == "call"] == [
+            ("call", "Shop.who", "ada", "refused", "names", "the identity has expired"),
+            ("call", "Shop.who", "bob", "refused", "names", "it was revoked"),
+            ("call", "Shop.nothing", "bob", "refused", "names", "it was revoked"),
+        ]
+
+
 async def test_an_identity_that_has_expired_is_none() -> None:
     async with hosting(auth=Names("ada", seconds=-1), allow=Only(everything)) as place:
         with pytest.raises(graftwire.Unauthenticated):
