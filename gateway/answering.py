@@ -46,6 +46,9 @@ _NONE_YET: Final = Permission()
 MOST_REMEMBERED: Final = 1_024  # permissions for a time that are kept for one session
 WITHDRAWN: Final = 1.0  # seconds between two looks whether the identity of a call with a stream still counts
 
+_OF_PROOFS: Final = frozenset({"AUTH-2", "AUTH-6", "AUTH-8", "HELLO-8"})
+"""What a side breaks that proves who it is; the other clauses of AUTH are about the side that judges."""
+
 
 @dataclass(slots=True)
 class _Exchange:
@@ -194,7 +197,7 @@ class Answering:
         cause = None if session.ending is None else session.ending.__cause__
         exchange, self._exchange = self._exchange, None
         started = trio.current_time() if exchange is None else exchange.started
-        if isinstance(cause, ProtocolViolation) and cause.clause.startswith(("AUTH-", "HELLO-8")):
+        if isinstance(cause, ProtocolViolation) and cause.clause in _OF_PROOFS:
             # a proof that no authenticator was shown, because it is too long or out of turn
             refused = Refused(ErrorCode.PROTOCOL, "protocol", f"{cause.text} ({cause.clause})")
             await self._write_refused(session, started, refused, None)
@@ -284,7 +287,7 @@ class Answering:
             asked.remembered.count += 1
         else:
             with trio.CancelScope(shield=True):  # it is decided, whether or not anybody waits for the outcome
-                await self._write_down(call, asked)
+                await self._write_down(call, asked, failed)
             await trio.lowlevel.checkpoint_if_cancelled()
         if failed is not None:
             raise failed from None
@@ -402,12 +405,15 @@ class Answering:
 
     # --- records -----------------------------------------------------------------------------------------------------
 
-    async def _write_down(self, call: IncomingCall, asked: _Asked) -> None:
-        """The record of a call. Raises Unavailable where it can't be kept, and nothing may run without it."""
+    async def _write_down(self, call: IncomingCall, asked: _Asked, failed: Exception | None) -> None:
+        """The record of a call. Raises Unavailable where it can't be kept, and nothing may run without it.
+
+        Not where what has `failed` is the protocol: that ends the session in any case.
+        """
         try:
             await self._guard.trail.write(self._record_of_call(call, asked))
         except AuditFailed:
-            if asked.refused is None:
+            if asked.refused is None and not isinstance(failed, ProtocolViolation):
                 raise Unavailable(ran=False) from None
         else:
             await self._remember(call, asked)

@@ -103,7 +103,7 @@ class Guard:
         self._authorisers = _checked(listed(allow), Authoriser, "allow")
         self.seconds = seconds
         self._plain_proofs = plain_proofs
-        self.trail = audit if isinstance(audit, Trail) else Trail(listed(audit))
+        self.trail = audit if isinstance(audit, Trail) else Trail(listed(audit), seconds=seconds)
         self.lets_anonymous_in = any(isinstance(choice, Anonymous) for choice in choices)
         self.needs_arguments = any(each.needs_arguments for each in self._authorisers)
         if self._authenticators and not self._authorisers:

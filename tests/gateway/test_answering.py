@@ -6,6 +6,7 @@ import itertools
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -208,6 +209,30 @@ async def test_a_proof_that_is_too_long_has_its_record(frame: str, clause: str) 
         "protocol",
     )
     assert record.reason.endswith(f"({clause})")
+
+
+@pytest.mark.parametrize("frame", ["00000002 8103", "00000003 8202 40"], ids=["ACCEPTED", "CHALLENGE"])
+async def test_an_answer_to_no_proof_is_no_proof(frame: str) -> None:
+    """The other side breaks the protocol as who judges: nobody has tried to be anybody, so there is nothing to tell."""
+    sink = Keep()
+    hello = "00000025 8300 8101 a6 011a00400000 02190400 031a01000000 041a00040000 051a00200000 0619ea60"
+
+    async def answer(stream: trio.SocketStream) -> None:
+        async with stream:
+            await stream.send_all(bytes.fromhex(hello + frame))
+            while await stream.receive_some():
+                pass
+
+    async with trio.open_nursery() as nursery:
+        [listener] = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
+        url = "tcp://127.0.0.1:{}".format(listener.socket.getsockname()[1])
+        options = {"auth": Names("ada"), "allow": Only(everything), "audit": sink}
+        async with graftwire.connect(url, services={"Shop": Shop()}, eager=True, **options) as client:
+            session = client._connection.session
+            await session.wait_ended()
+            assert "AUTH-4" in str(session.ending)
+        nursery.cancel_scope.cancel()
+    assert sink.records == []
 
 
 # --- may they --------------------------------------------------------------------------------------------------------
@@ -450,6 +475,17 @@ async def test_a_call_that_breaks_the_protocol_has_its_record(asking: bool) -> N
         assert [each[1:4] for each in place.sink.said] == [("Shop.pay", "anonymous", "allowed")]
 
 
+async def test_a_call_that_breaks_the_protocol_ends_the_session_without_a_record_too() -> None:
+    async with hosting(
+        auth=graftwire.Anonymous(), allow=OnlyWith(everything), audit=Broken("raises")
+    ) as place:
+        async with place.connect() as client:
+            with pytest.raises(graftwire.SessionError):
+                await client._connection.session.request("Shop.pay", bytes.fromhex("82 81 d9a407 02 a0"))
+            assert not client._connection.session.usable
+        assert not place.shop.ran
+
+
 async def test_counts_that_can_not_be_written_any_more_are_lost_in_public(
     autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -524,6 +560,17 @@ async def test_the_time_of_plugins_can_be_set(autojump_clock: trio.testing.MockC
             with pytest.raises(graftwire.Denied):
                 await client.call("Shop.who")
             assert trio.current_time() - start == pytest.approx(30)
+
+
+async def test_the_time_of_a_sink_can_be_set(autojump_clock: trio.testing.MockClock) -> None:
+    """As that of every other plugin; a trail of one's own has its own."""
+    for audit, seconds in ((Broken("hangs"), 30), (graftwire.Trail(Broken("hangs"), seconds=7), 7)):
+        async with hosting(auth=graftwire.Anonymous(), audit=audit, plugin_seconds=30) as place:
+            async with place.connect() as client:
+                start = trio.current_time()
+                with pytest.raises(graftwire.Unavailable):
+                    await client.call("Shop.who")
+                assert trio.current_time() - start == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("what", ["raises", "groups", "hangs"])
