@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import Any, Final, TypeVar, cast
 import trio
 
 from graftwire.protocol.errors import CallError, Denied, ErrorCode, Unauthenticated
-from graftwire.protocol.limits import LARGEST_PROOF
+from graftwire.protocol.limits import LARGEST_PROOF, LARGEST_SCHEME
 
 from ..audit.trail import Trail
 from .anonymous import Anonymous
@@ -32,6 +33,8 @@ from .plugins import (
 )
 
 _log: Final = logging.getLogger("graftwire.gateway")
+
+SCHEME: Final = re.compile(rf"[a-z0-9.-]{{1,{LARGEST_SCHEME}}}")  # clause AUTH-8
 
 SECONDS: Final = 5.0  # that a plugin gets for one answer, unless told otherwise
 
@@ -280,7 +283,7 @@ def _by_scheme(choices: Sequence[object]) -> dict[str, Authenticator]:
         if isinstance(choice, Anonymous):
             continue
         [authenticator] = _checked((choice,), Authenticator, "auth")
-        for scheme in authenticator.schemes:
+        for scheme in _schemes(authenticator):
             if scheme in found:
                 raise SecurityError(
                     f"two authenticators judge the scheme {scheme} ({found[scheme].label} and {authenticator.label}); "
@@ -288,6 +291,17 @@ def _by_scheme(choices: Sequence[object]) -> dict[str, Authenticator]:
                 )
             found[scheme] = authenticator
     return found
+
+
+def _schemes(authenticator: Authenticator) -> Sequence[str]:
+    found: object = getattr(authenticator, "schemes", None)
+    schemes = cast("Sequence[object]", found) if isinstance(found, list | tuple) else ()
+    if schemes and all(isinstance(scheme, str) and SCHEME.fullmatch(scheme) for scheme in schemes):
+        return cast("Sequence[str]", schemes)
+    raise SecurityError(
+        f"the authenticator {authenticator.label} has no schemes that a proof could have; give it some, as in schemes = "
+        '("voucher.example.com",)'
+    )
 
 
 def _checked(given: Sequence[object], kind: type[_One], option: str) -> tuple[_One, ...]:

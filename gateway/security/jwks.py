@@ -42,8 +42,9 @@ class KeySource(ABC):
 class JwksFile(KeySource):
     """The keys of a JWK Set in a file, which is read again when it changes.
 
-    Raises SecurityError if it can't be used. Later that is a warning in the log, and the keys that were read before
-    stay in force. The file is looked at no more than once in `pause` seconds of `clock`.
+    Nobody but its owner may be able to write to it. Raises SecurityError if it can't be used. Later that is a warning in
+    the log, and the keys that were read before stay in force. The file is looked at no more than once in `pause` seconds
+    of `clock`.
     """
 
     def __init__(
@@ -55,7 +56,9 @@ class JwksFile(KeySource):
         def make(contents: Sequence[bytes]) -> tuple[Key, ...]:
             return read_key_set(contents[0], f"the key set {name}")
 
-        self._file = Watched((path,), make, "the key set", largest=LARGEST_SET, pause=pause, clock=clock)
+        self._file = Watched(
+            (path,), make, "the key set", largest=LARGEST_SET, guarded=True, pause=pause, clock=clock
+        )
 
     async def keys(self) -> Sequence[Key]:
         """As in `KeySource`."""

@@ -1244,6 +1244,23 @@ async def test_choices_that_are_missing_or_wrong() -> None:
     )
 
 
+@pytest.mark.parametrize("schemes", ["name", None, (), ("Name",), (b"name",), 7])
+async def test_an_authenticator_that_names_no_schemes(schemes: Any) -> None:
+    """One text would be taken for a scheme of each of its letters, and nobody could ever be let in."""
+
+    class Without(Names):
+        pass
+
+    Without.schemes = schemes
+    await refused(
+        graftwire.SecurityError,
+        "the authenticator names has no schemes that a proof could have; give it some, as in schemes = "
+        '("voucher.example.com",)',
+        auth=Without("ada"),
+        allow=Only(everything),
+    )
+
+
 async def test_a_client_that_hosts_has_to_choose_too() -> None:
     with pytest.raises(graftwire.SecurityChoiceMissing, match="who may call the services of this client"):
         async with graftwire.connect("memory:nowhere", services={"Shop": Shop()}):

@@ -114,7 +114,7 @@ async def test_what_is_of_no_use_in_a_key_set_is_passed_over(tmp_path: Path) -> 
     assert [key.kid for key in await JwksFile(path).keys()] == ["one"]
 
 
-@pytest.mark.parametrize("kind", ["missing", "folder", "pipe", "long", "odd"])
+@pytest.mark.parametrize("kind", ["missing", "folder", "pipe", "long", "odd", "open"])
 def test_a_file_that_can_not_be_read(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "keys.json"
     sentence = f"the key set {path} "
@@ -130,6 +130,12 @@ def test_a_file_that_can_not_be_read(tmp_path: Path, kind: str) -> None:
         case "long":
             path.write_bytes(b" " * (LARGEST_SET + 1))
             sentence += "is longer than 262144 bytes; check that it is the right file"
+        case "open":  # whoever can write to it can put in keys of his own, and be anybody
+            path.write_bytes(key_set(ONE.jwk()))
+            path.chmod(0o664)
+            sentence += (
+                "can be written by others than its owner; run: chmod go-w on it, and check what it holds"
+            )
         case _:
             path = Path("a\0b")
             sentence = "the path of the key set has a character that no path has; check it"
