@@ -82,7 +82,7 @@ class _Asked:
     remembered: _Remembered | None = None
     request: Request | None = None
     method: Method | None = None
-    plain: Plain | None = None
+    plain: Plain | None = field(default=None, repr=False)
 
 
 class Answering:
