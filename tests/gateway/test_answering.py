@@ -1022,6 +1022,72 @@ async def test_a_gateway_whose_proof_is_refused() -> None:
     assert sink.said == [("authentication", "name", "", "refused", "names", "not a known name")]
 
 
+class CallsBack:
+    """Hosted by a gateway; calls back in every way that proves something, and says what came of it."""
+
+    async def once(self, who: str) -> str:
+        try:
+            return str(await graftwire.peer().using(credential=As(who)).call("Shop.who"))
+        except graftwire.CallError as error:
+            return error.code.label
+
+    async def plainly(self) -> str:
+        try:
+            return str(await graftwire.peer().call("Shop.who"))
+        except graftwire.CallError as error:
+            return error.code.label
+
+    async def ticks(self) -> str:
+        try:
+            async with graftwire.peer().stream("Shop.ticks") as ticks:
+                async for _ in ticks:
+                    pass
+        except graftwire.CallError as error:
+            return error.code.label
+        return "ended"
+
+    async def prove(self, who: str) -> str:
+        try:
+            await graftwire.peer()._connection.session.authentication.prove("name", who.encode())
+        except graftwire.CallError as error:
+            return error.code.label
+        return "accepted"
+
+
+async def test_the_other_direction_has_the_same_rules(autojump_clock: trio.testing.MockClock) -> None:
+    """A credential on one call, expiry, expiry under a stream, and proving again: where the gateway is the claimant."""
+    sink = Keep()
+    names = Names("gateway", "ada", seconds=10)
+    url = f"memory:answering-{next(_urls)}"
+    async with graftwire.serve(
+        {"Back": CallsBack()}, url, auth=graftwire.Anonymous(), credential=As("gateway")
+    ):
+        options = {"auth": names, "allow": Only(everything), "audit": sink}
+        async with graftwire.connect(url, services={"Shop": Shop()}, **options) as client:
+            await trio.testing.wait_all_tasks_blocked()
+            assert await client.call("Back.once", "ada") == "ada"
+            assert await client.call("Back.once", "eve") == "unauthenticated"
+            assert await client.call("Back.plainly") == "gateway"
+            assert await client.call("Back.ticks") == "cancelled"
+            assert await client.call("Back.plainly") == "unauthenticated"
+            assert await client.call("Back.prove", "gateway") == "accepted"
+            assert await client.call("Back.plainly") == "gateway"
+            with pytest.raises(graftwire.CallError):  # another subject: that ends the session
+                await client.call("Back.prove", "ada")
+    everything_is = ("only", "everything is allowed")
+    assert sink.said == [
+        ("authentication", "name", "gateway", "allowed", "names", ""),
+        ("call", "Shop.who", "ada", "allowed", *everything_is),
+        ("call", "Shop.who", "", "refused", "names", "not a known name"),
+        ("call", "Shop.who", "gateway", "allowed", *everything_is),
+        ("call", "Shop.ticks", "gateway", "allowed", *everything_is),
+        ("call", "Shop.who", "gateway", "refused", "names", "the identity has expired"),
+        ("authentication", "name", "gateway", "allowed", "names", ""),
+        ("call", "Shop.who", "gateway", "allowed", *everything_is),
+        ("authentication", "name", "", "refused", "names", "it proves another subject than the session has"),
+    ]
+
+
 async def test_the_plugins_of_a_client_get_ready_too() -> None:
     started: list[str] = []
 
