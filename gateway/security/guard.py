@@ -127,8 +127,10 @@ class Guard:
 
     async def start(self) -> None:
         """Let all plugins get ready. Raises SecurityError."""
+        # by what they are: two of them may be equal, and need not have a hash
+        each = {id(authenticator): authenticator for authenticator in self._authenticators.values()}
         await get_ready(
-            (*dict.fromkeys(self._authenticators.values()), *self._authorisers, *self.trail.sinks),
+            (*each.values(), *self._authorisers, *self.trail.sinks),
             self.seconds,
         )
 

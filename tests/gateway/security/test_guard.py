@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -319,6 +319,35 @@ async def test_what_a_user_does_is_not_taken_for_a_failure_of_the_plugin(error: 
     with pytest.raises(type(error)) as caught:
         await ask(Gives(raising(error)).authenticate, None, 5)  # type: ignore[arg-type]
     assert caught.value is error
+
+
+@dataclass
+class Recorded(graftwire.Authenticator):
+    """Written as a dataclass, as plugins may be: it has no hash."""
+
+    schemes: tuple[str, ...]
+    started: int = field(default=0, compare=False)
+
+    async def start(self) -> None:
+        self.started += 1
+
+    async def authenticate(self, attempt: graftwire.Attempt) -> graftwire.Refusal:
+        return graftwire.Refusal("never")
+
+
+class Equal(Recorded):
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("kind", [Recorded, Equal])
+async def test_plugins_are_told_apart_by_what_they_are(kind: type[Recorded]) -> None:
+    one, two = kind(("a", "b")), kind(("c",))
+    async with hosting(auth=[one, two], allow=Only(everything)):
+        assert (one.started, two.started) == (1, 1)
 
 
 async def test_each_plugin_gets_ready_once() -> None:
