@@ -323,7 +323,8 @@ class Answering:
     async def _authorise(self, request: Request, standing: Standing) -> tuple[str, Permission]:
         """Ask whether a call may be made by who still is, then, whom it is made by. Raises Refused."""
         answer = await self._guard.authorise(request)
-        self._guard.check_current(standing)  # to ask takes time: it may have expired meanwhile, or been revoked
+        # to ask takes time: it may have expired meanwhile, or been revoked
+        self._guard.check_current(standing)
         return answer
 
     async def _identify(self, call: IncomingCall, scheme: str, proof: bytes) -> Standing:

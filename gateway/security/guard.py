@@ -301,8 +301,8 @@ def _schemes(authenticator: Authenticator) -> Sequence[str]:
     if schemes and all(isinstance(scheme, str) and SCHEME.fullmatch(scheme) for scheme in schemes):
         return cast("Sequence[str]", schemes)
     raise SecurityError(
-        f"the authenticator {authenticator.label} has no schemes that a proof could have; give it some, as in schemes = "
-        '("voucher.example.com",)'
+        f"the authenticator {authenticator.label} has no schemes that a proof could have; give it some, as in schemes "
+        '= ("voucher.example.com",)'
     )
 
 

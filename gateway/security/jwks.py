@@ -42,9 +42,9 @@ class KeySource(ABC):
 class JwksFile(KeySource):
     """The keys of a JWK Set in a file, which is read again when it changes.
 
-    Nobody but its owner may be able to write to it. Raises SecurityError if it can't be used. Later that is a warning in
-    the log, and the keys that were read before stay in force. The file is looked at no more than once in `pause` seconds
-    of `clock`.
+    Nobody but its owner may be able to write to it. Raises SecurityError if it can't be used. Later that is a warning
+    in the log, and the keys that were read before stay in force. The file is looked at no more than once in `pause`
+    seconds of `clock`.
     """
 
     def __init__(

@@ -225,7 +225,7 @@ async def test_an_answer_to_no_proof_is_no_proof(frame: str) -> None:
 
     async with trio.open_nursery() as nursery:
         [listener] = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
-        url = "tcp://127.0.0.1:{}".format(listener.socket.getsockname()[1])
+        url = f"tcp://127.0.0.1:{listener.socket.getsockname()[1]}"
         options = {"auth": Names("ada"), "allow": Only(everything), "audit": sink}
         async with graftwire.connect(url, services={"Shop": Shop()}, eager=True, **options) as client:
             session = client._connection.session
