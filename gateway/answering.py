@@ -46,6 +46,9 @@ _NONE_YET: Final = Permission()
 MOST_REMEMBERED: Final = 1_024  # permissions for a time that are kept for one session
 WITHDRAWN: Final = 1.0  # seconds between two looks whether the identity of a call with a stream still counts
 
+_OF_PROOFS: Final = frozenset({"AUTH-2", "AUTH-6", "AUTH-8", "HELLO-8"})
+"""What a side breaks that proves who it is; the other clauses of AUTH are about the side that judges."""
+
 
 @dataclass(slots=True)
 class _Exchange:
@@ -79,7 +82,7 @@ class _Asked:
     remembered: _Remembered | None = None
     request: Request | None = None
     method: Method | None = None
-    plain: Plain | None = None
+    plain: Plain | None = field(default=None, repr=False)
 
 
 class Answering:
@@ -194,7 +197,7 @@ class Answering:
         cause = None if session.ending is None else session.ending.__cause__
         exchange, self._exchange = self._exchange, None
         started = trio.current_time() if exchange is None else exchange.started
-        if isinstance(cause, ProtocolViolation) and cause.clause.startswith(("AUTH-", "HELLO-8")):
+        if isinstance(cause, ProtocolViolation) and cause.clause in _OF_PROOFS:
             # a proof that no authenticator was shown, because it is too long or out of turn
             refused = Refused(ErrorCode.PROTOCOL, "protocol", f"{cause.text} ({cause.clause})")
             await self._write_refused(session, started, refused, None)
@@ -284,7 +287,7 @@ class Answering:
             asked.remembered.count += 1
         else:
             with trio.CancelScope(shield=True):  # it is decided, whether or not anybody waits for the outcome
-                await self._write_down(call, asked)
+                await self._write_down(call, asked, failed)
             await trio.lowlevel.checkpoint_if_cancelled()
         if failed is not None:
             raise failed from None
@@ -303,7 +306,7 @@ class Answering:
             if isinstance(call.target, str):
                 assert standing is not None
                 asked.request = Request(standing.identity, call.target, call.session.facts)
-                asked.plugin, asked.permission = await self._guard.authorise(asked.request)
+                asked.plugin, asked.permission = await self._authorise(asked.request, standing)
                 if self._guard.needs_arguments:  # whatever becomes of it, the next call has other arguments
                     asked.permission = Permission(asked.permission.reason)
             else:
@@ -312,9 +315,17 @@ class Answering:
         if asked.request is not None and self._guard.needs_arguments:
             asked.plain = self._host.decode(call)
             asked.request = replace(asked.request, arguments=asked.plain)
-            _, permission = await self._guard.authorise(asked.request)
+            assert standing is not None
+            _, permission = await self._authorise(asked.request, standing)
             reasons = [reason for reason in (asked.permission.reason, permission.reason) if reason]
             asked.permission = Permission("; with arguments: ".join(reasons))
+
+    async def _authorise(self, request: Request, standing: Standing) -> tuple[str, Permission]:
+        """Ask whether a call may be made by who still is, then, whom it is made by. Raises Refused."""
+        answer = await self._guard.authorise(request)
+        # to ask takes time: it may have expired meanwhile, or been revoked
+        self._guard.check_current(standing)
+        return answer
 
     async def _identify(self, call: IncomingCall, scheme: str, proof: bytes) -> Standing:
         session = call.session
@@ -395,12 +406,15 @@ class Answering:
 
     # --- records -----------------------------------------------------------------------------------------------------
 
-    async def _write_down(self, call: IncomingCall, asked: _Asked) -> None:
-        """The record of a call. Raises Unavailable where it can't be kept, and nothing may run without it."""
+    async def _write_down(self, call: IncomingCall, asked: _Asked, failed: Exception | None) -> None:
+        """The record of a call. Raises Unavailable where it can't be kept, and nothing may run without it.
+
+        Not where what has `failed` is the protocol: that ends the session in any case.
+        """
         try:
             await self._guard.trail.write(self._record_of_call(call, asked))
         except AuditFailed:
-            if asked.refused is None:
+            if asked.refused is None and not isinstance(failed, ProtocolViolation):
                 raise Unavailable(ran=False) from None
         else:
             await self._remember(call, asked)

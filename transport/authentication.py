@@ -31,8 +31,16 @@ class Authentication:
     `since` is when the other side's last AUTH came, in seconds on trio's clock.
     """
 
-    def __init__(self, session: Session, conn: Connection, output: Output, receiver: Receiver | None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        conn: Connection,
+        output: Output,
+        receiver: Receiver | None,
+        verdict_within: float,
+    ) -> None:
         self._session = session
+        self._verdict_within = verdict_within  # seconds for each round
         self._conn = conn
         self._output = output
         self._receiver = receiver
@@ -61,12 +69,16 @@ class Authentication:
         """Wait for the outcome of the exchange that `begin` began; `answer` makes the proof for a challenge.
 
         Raises Unauthenticated if it is refused (which ends the session), the reason if the session ends for another
-        one, and what `answer` raises, after which the session is closed.
+        one (Unavailable, where no verdict comes in time), and what `answer` raises, after which the session is closed.
         """
         session = self._session
+        await session.opened.wait()  # which has its own time
         while True:
             assert self._verdict is not None
-            await self._verdict.wait()
+            with trio.move_on_after(self._verdict_within) as scope:
+                await self._verdict.wait()
+            if scope.cancelled_caught and session.ending is None:
+                session.give_up(f"the other side did not judge a proof within {self._verdict_within:g} s")
             if session.ending is not None:
                 raise fresh(session.ending)
             if self._challenge is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from graftwire.protocol import values
@@ -29,7 +29,7 @@ class CallOptions:
     `raises`: the declared exceptions by name.
     """
 
-    credential: tuple[str, bytes] | None = None
+    credential: tuple[str, bytes] | None = field(default=None, repr=False)
     trace: tuple[bytes, bytes, int] | None = None
     result: Converter | None = None
     raises: Mapping[str, type[Exception]] | None = None

@@ -88,7 +88,7 @@ class Session:
         self.items = Items(self, self._conn, output)
         self._calling = Calling(self, self._conn, output, self.references, self.items)
         self._serving = Serving(self, self._conn, output, self._timers, receiver)
-        self._authentication = Authentication(self, self._conn, output, receiver)
+        self._authentication = Authentication(self, self._conn, output, receiver, self._timing.opening)
         self._nursery: trio.Nursery | None = None
         self._reading: trio.CancelScope | None = None
         self._pong: trio.Event | None = None

@@ -99,7 +99,7 @@ def _module(name: str) -> ModuleType:
         raise Failure(f"the module {name} needs the module {error.name}, which is not installed") from None
     except (ValueError, TypeError):  # a name such as `.shop` or `shop..x`
         raise Failure(f"{name} is no name of a module") from None
-    except Exception as error:  # noqa: BLE001 - whatever the user's module raises is about that module
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's module raises is about that module
         raise Failure(f"the module {name} can't be imported: {_where(error)}") from None
     _check_it_is_that_one(name, module)
     return module
@@ -144,11 +144,11 @@ def _made(cls: type, place: str) -> object:
         )
     try:
         return cls()
-    except Exception as error:  # noqa: BLE001 - whatever the user's class raises is about that class
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's class raises is about that class
         raise Failure(f"{place} can't be made: {_where(error)}") from None
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """What kind of exception it is and where it was raised; its text may hold anything, so it stays away."""
     if isinstance(error, SyntaxError):
         return f"SyntaxError in {os.path.basename(error.filename or '?')}, line {error.lineno}"

@@ -20,6 +20,7 @@ class Syncing:
         self._written = 0
         self._tried = 0
         self._error: OSError | None = None
+        self._faults: list[OSError] = []  # of threads, whether or not anybody still waits for them
         self._turn = trio.Lock()
         # A thread that nobody waits for any more keeps its place, so that a disk that hangs gets no second one.
         self._one = trio.CapacityLimiter(1)
@@ -52,20 +53,24 @@ class Syncing:
     async def _sync(self) -> None:
         upto = self._written
         before = list(self._before)
-        try:
-            await trio.to_thread.run_sync(
-                _sync_all, [*before, self._descriptor], abandon_on_cancel=True, limiter=self._one
-            )
-        except OSError as error:
-            # The system tells of it once, and may have thrown away what it could not write: those who wait for it
-            # have to know, and to try again would say that all is well.
-            self._error = error
-        else:
-            self._error = None
+        await trio.to_thread.run_sync(
+            self._sync_noting, [*before, self._descriptor], abandon_on_cancel=True, limiter=self._one
+        )
+        # To try again would say that all is well: the system tells of a fault once, and may have thrown away what it
+        # could not write. So those who wait for it have to know, and those after a thread that was left behind, too.
+        faults, self._faults = self._faults, []
+        self._error = faults[0] if faults else None
         self._tried = upto
         del self._before[: len(before)]
         for descriptor in before:
             os.close(descriptor)
+
+    def _sync_noting(self, descriptors: list[int]) -> None:
+        """In the thread, which may be left behind: what it comes to must not get lost with who waited for it."""
+        try:
+            _sync_all(descriptors)
+        except OSError as error:
+            self._faults.append(error)
 
     def close(self) -> None:
         """Close what is left of `switch`."""

@@ -88,9 +88,12 @@ class ApiKeys(Authenticator):
         )
 
     def withdrawn(self, identity: Identity) -> str | None:
-        """As in `Authenticator`: the key was revoked, or has left the file."""
+        """As in `Authenticator`: the key was revoked, has left the file, or has another subject or other roles."""
         entry = self._file.value().get(str(identity.claims.get("key")))
-        return "the API key is gone" if entry is None else self._trouble(entry)
+        if entry is None:
+            return "the API key is gone"
+        same = (entry.subject, frozenset(entry.roles)) == (identity.subject, identity.roles)
+        return self._trouble(entry) if same else "the API key stands for something else now"
 
     def _trouble(self, entry: Entry) -> str | None:
         state = entry.state(datetime.fromtimestamp(self._clock(), UTC))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import trio
 
 _About = TypeVar("_About")
 _Answer = TypeVar("_Answer")
+
+
+NOT_THE_PLUGINS: Final = (trio.Cancelled, KeyboardInterrupt, GeneratorExit)
+"""What goes through a plugin and is none of its doing. All else that it raises stays in it: extensions in other
+languages, and other event loops, have exceptions that are no Exception, and a stranger's proof may be the reason."""
 
 
 class PluginFailed(Exception):
@@ -50,18 +55,20 @@ async def ask(
                 return answer
     except passing:
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - that is what this function is for
-        if not scope.cancel_called:
-            raise _failed(error) from None
+    except NOT_THE_PLUGINS:
+        raise
     except BaseExceptionGroup as group:
+        if group.subgroup(_is_serious) is not None:
+            raise
         cancelled, rest = group.split(trio.Cancelled)
-        if rest is not None and rest.subgroup(_is_serious) is not None:
-            raise  # KeyboardInterrupt and its like are not the plugin's
         if cancelled is not None:
             raise cancelled from None
         assert rest is not None
         if not scope.cancel_called:
             raise _failed(rest) from None
+    except BaseException as error:  # noqa: BLE001 - that is what this function is for
+        if not scope.cancel_called:
+            raise _failed(error) from None
     raise PluginFailed(f"took longer than {seconds:g} s")
 
 
@@ -80,4 +87,4 @@ def _failed(error: BaseException) -> PluginFailed:
 
 
 def _is_serious(error: BaseException) -> bool:
-    return not isinstance(error, Exception | SystemExit | BaseExceptionGroup)
+    return isinstance(error, KeyboardInterrupt | GeneratorExit)

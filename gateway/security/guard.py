@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,11 +13,11 @@ from typing import Any, Final, TypeVar, cast
 import trio
 
 from graftwire.protocol.errors import CallError, Denied, ErrorCode, Unauthenticated
-from graftwire.protocol.limits import LARGEST_PROOF
+from graftwire.protocol.limits import LARGEST_PROOF, LARGEST_SCHEME
 
 from ..audit.trail import Trail
 from .anonymous import Anonymous
-from .asking import PluginFailed, ask, place_of
+from .asking import NOT_THE_PLUGINS, PluginFailed, ask, place_of
 from .errors import SecurityChoiceMissing, SecurityError
 from .identity import LONGEST_NAME, NOBODY, Identity, Standing, is_name
 from .plugins import (
@@ -32,6 +33,8 @@ from .plugins import (
 )
 
 _log: Final = logging.getLogger("graftwire.gateway")
+
+SCHEME: Final = re.compile(rf"[a-z0-9.-]{{1,{LARGEST_SCHEME}}}")  # clause AUTH-8
 
 SECONDS: Final = 5.0  # that a plugin gets for one answer, unless told otherwise
 
@@ -103,7 +106,7 @@ class Guard:
         self._authorisers = _checked(listed(allow), Authoriser, "allow")
         self.seconds = seconds
         self._plain_proofs = plain_proofs
-        self.trail = audit if isinstance(audit, Trail) else Trail(listed(audit))
+        self.trail = audit if isinstance(audit, Trail) else Trail(listed(audit), seconds=seconds)
         self.lets_anonymous_in = any(isinstance(choice, Anonymous) for choice in choices)
         self.needs_arguments = any(each.needs_arguments for each in self._authorisers)
         if self._authenticators and not self._authorisers:
@@ -124,8 +127,10 @@ class Guard:
 
     async def start(self) -> None:
         """Let all plugins get ready. Raises SecurityError."""
+        # by what they are: two of them may be equal, and need not have a hash
+        each = {id(authenticator): authenticator for authenticator in self._authenticators.values()}
         await get_ready(
-            (*dict.fromkeys(self._authenticators.values()), *self._authorisers, *self.trail.sinks),
+            (*each.values(), *self._authorisers, *self.trail.sinks),
             self.seconds,
         )
 
@@ -143,7 +148,9 @@ class Guard:
             return
         try:
             reason: object = authenticator.withdrawn(standing.identity)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises, it is no pass
+        except NOT_THE_PLUGINS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, it is no pass
             _log.error("the plugin %s failed: %s", authenticator.label, place_of(error))
             reason = f"the plugin raised {type(error).__name__}"
         if isinstance(reason, str):
@@ -278,7 +285,7 @@ def _by_scheme(choices: Sequence[object]) -> dict[str, Authenticator]:
         if isinstance(choice, Anonymous):
             continue
         [authenticator] = _checked((choice,), Authenticator, "auth")
-        for scheme in authenticator.schemes:
+        for scheme in _schemes(authenticator):
             if scheme in found:
                 raise SecurityError(
                     f"two authenticators judge the scheme {scheme} ({found[scheme].label} and {authenticator.label}); "
@@ -286,6 +293,17 @@ def _by_scheme(choices: Sequence[object]) -> dict[str, Authenticator]:
                 )
             found[scheme] = authenticator
     return found
+
+
+def _schemes(authenticator: Authenticator) -> Sequence[str]:
+    found: object = getattr(authenticator, "schemes", None)
+    schemes = cast("Sequence[object]", found) if isinstance(found, list | tuple) else ()
+    if schemes and all(isinstance(scheme, str) and SCHEME.fullmatch(scheme) for scheme in schemes):
+        return cast("Sequence[str]", schemes)
+    raise SecurityError(
+        f"the authenticator {authenticator.label} has no schemes that a proof could have; give it some, as in schemes "
+        '= ("voucher.example.com",)'
+    )
 
 
 def _checked(given: Sequence[object], kind: type[_One], option: str) -> tuple[_One, ...]:

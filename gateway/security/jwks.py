@@ -42,8 +42,9 @@ class KeySource(ABC):
 class JwksFile(KeySource):
     """The keys of a JWK Set in a file, which is read again when it changes.
 
-    Raises SecurityError if it can't be used. Later that is a warning in the log, and the keys that were read before
-    stay in force. The file is looked at no more than once in `pause` seconds of `clock`.
+    Nobody but its owner may be able to write to it. Raises SecurityError if it can't be used. Later that is a warning
+    in the log, and the keys that were read before stay in force. The file is looked at no more than once in `pause`
+    seconds of `clock`.
     """
 
     def __init__(
@@ -55,7 +56,9 @@ class JwksFile(KeySource):
         def make(contents: Sequence[bytes]) -> tuple[Key, ...]:
             return read_key_set(contents[0], f"the key set {name}")
 
-        self._file = Watched((path,), make, "the key set", largest=LARGEST_SET, pause=pause, clock=clock)
+        self._file = Watched(
+            (path,), make, "the key set", largest=LARGEST_SET, guarded=True, pause=pause, clock=clock
+        )
 
     async def keys(self) -> Sequence[Key]:
         """As in `KeySource`."""
@@ -76,9 +79,10 @@ class JwksUrl(KeySource):
     `plain_loopback` it may begin with `http://` where the host is this machine itself.
 
     Keys are fetched anew when they are older than `lifetime` seconds, or when a token names a key that is not among
-    them, but at most once in `pause` seconds, however many tokens come. One fetch gets `seconds`, and 256 KiB. While
-    it fails (a warning in the log, once until it works again) the keys from before stay in force, until they are
-    `longest` seconds old. Times are those of `clock`. Raises SecurityError for a URL or a context that won't do.
+    them, but at most once in `pause` seconds, however many tokens come. One fetch gets `seconds`, and 256 KiB; it goes
+    on where who asked for it is cancelled. While it fails (a warning in the log, once until it works again) the keys
+    from before stay in force, until they are `longest` seconds old. Times are those of `clock`. Raises SecurityError
+    for a URL or a context that won't do.
     """
 
     def __init__(
@@ -140,9 +144,12 @@ class JwksUrl(KeySource):
         async with self._fetching:
             if self._clock() - self._tried < self._pause:
                 return
-            self._tried = self._clock()  # before: a fetch that fails, or is given up, counts as well
+            self._tried = self._clock()  # before: a fetch that fails counts as well
             try:
-                await self._fetch()
+                # Shielded, and bounded by its own seconds: it is done for everybody, so a stranger who asks for a key
+                # that there is not, and goes away, must not take along the one fetch of this while.
+                with trio.CancelScope(shield=True):
+                    await self._fetch()
             except SecurityError as error:
                 if not self._warned:
                     _logger.warning("%s", error)

@@ -61,7 +61,7 @@ def read_settings(path: str) -> Settings:
     """Read the file. Raises SecurityError, with the place and the remedy."""
     if not path:
         raise SecurityError("jwt needs the path of its settings, as in jwt:tokens.toml")
-    top = Table.parse(path, read(path, WHAT))
+    top = Table.parse(path, read(path, WHAT, guarded=True))
     top.known(*NEEDED, *OPTIONAL)
 
     def take(name: str, default: Any, fits: Callable[[Any], bool], form: str) -> Any:

@@ -274,14 +274,24 @@ def _write(path: str, entries: Entries) -> None:
 
 
 def _keep_owner(path: str, descriptor: int) -> None:
-    """Who could read the file that is replaced can still read it: a gateway often runs as another user."""
+    """Who could read the file that is replaced can still read it: a gateway often runs as another user.
+
+    Raises SecurityError where that can't be. The gateway would go on with the old file, and with the keys in it.
+    """
     try:
         before = os.stat(path)
     except FileNotFoundError:
         return
-    with suppress(PermissionError):
-        os.fchown(descriptor, before.st_uid, before.st_gid)
-        os.fchmod(descriptor, stat.S_IMODE(before.st_mode) & 0o644)
+    now = os.fstat(descriptor)
+    group_reads = before.st_mode & stat.S_IRWXG
+    if before.st_uid != now.st_uid or (before.st_gid != now.st_gid and group_reads):
+        try:
+            os.fchown(descriptor, before.st_uid, before.st_gid)
+        except PermissionError:
+            raise SecurityError(
+                f"{WHAT} {path} is somebody else's, and this user can't leave it so; run this as its owner"
+            ) from None
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode) & 0o644)
 
 
 def _sync_folder(folder: str) -> None:

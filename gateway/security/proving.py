@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,12 +12,12 @@ from typing import Final, TypeVar, cast
 import trio
 
 from graftwire.protocol.errors import CallError
-from graftwire.protocol.limits import LARGEST_PROOF, LARGEST_SCHEME
+from graftwire.protocol.limits import LARGEST_PROOF
 from graftwire.transport.session import Session
 
 from .asking import PluginFailed, ask
 from .errors import CredentialError
-from .guard import SECONDS, get_ready
+from .guard import SCHEME, SECONDS, get_ready
 from .plugins import Credential, CredentialProvider, Occasion
 
 _log: Final = logging.getLogger("graftwire.gateway")
@@ -27,7 +26,6 @@ _EARLY: Final = (
     60.0  # seconds before a proof expires at which a new one is sent, or a fifth of its time if less
 )
 _AGAIN: Final = 5.0  # seconds between two attempts to get a proof that lasts longer
-_SCHEME: Final = re.compile(rf"[a-z0-9.-]{{1,{LARGEST_SCHEME}}}")  # clause AUTH-8
 _About = TypeVar("_About")
 _Answer = TypeVar("_Answer")
 
@@ -94,7 +92,7 @@ class Prover:
         if not isinstance(found, Credential):
             raise self._wrong(f"a {type(found).__name__}")
         scheme, expires = cast("tuple[object, object]", (found.scheme, found.expires))
-        if not isinstance(scheme, str) or not _SCHEME.fullmatch(scheme):
+        if not isinstance(scheme, str) or not SCHEME.fullmatch(scheme):
             raise self._wrong("its scheme is none")
         self._check_proof(found.proof, "its proof")
         if expires is not None and not (isinstance(expires, datetime) and expires.tzinfo is not None):

@@ -115,9 +115,9 @@ class Registry:
             plugin = _made(point.load(), what, rest, has_text)
         except SecurityError:
             raise  # a sentence for who configures it
-        except (
-            Exception
-        ) as error:  # it is another's code that runs here: whatever it raises, the package is named
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # another's code runs here: whatever it raises, the package is named
             raise SecurityError(
                 f"{what} can't be made by the package {package} ({type(error).__name__}); check its configuration, "
                 "update that package or remove it"

@@ -180,6 +180,8 @@ def test_what_has_to_be_said(here: Here, arguments: list[str], sentence: str) ->
         ("shop:Moody", "shop:Moody can't be made: OSError in shop.py, line 89"),
         ("broken:Shop", "the module broken can't be imported: SyntaxError in broken.py, line 2"),
         ("failing:Shop", "the module failing can't be imported: KeyError in failing.py, line 2"),
+        ("exiting:Shop", "the module exiting can't be imported: SystemExit in exiting.py, line 2"),
+        ("unlike:Exiting", "unlike:Exiting can't be made: SystemExit in unlike.py, line 4"),
         ("needing:Shop", "the module needing needs the module not_there, which is not installed"),
         (
             "a b=shop:Shop",
@@ -194,6 +196,10 @@ def test_what_has_to_be_said(here: Here, arguments: list[str], sentence: str) ->
 def test_what_can_not_be_hosted(here: Here, shop: Path, thing: str, sentence: str) -> None:
     (shop / "broken.py").write_text("\nsecret = = 1\n")
     (shop / "failing.py").write_text("\n{}['secret']\n")
+    (shop / "exiting.py").write_text("import sys\nsys.exit(0)\n")
+    (shop / "unlike.py").write_text(
+        "import sys\nclass Exiting:\n    def __init__(self):\n        sys.exit(0)\n"
+    )
     (shop / "needing.py").write_text("import not_there\n")
     done = here("serve", thing, "--listen", TCP, *ANONYMOUS)
     assert (done.code, done.out) == (2, "")

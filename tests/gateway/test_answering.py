@@ -6,6 +6,7 @@ import itertools
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -208,6 +209,30 @@ async def test_a_proof_that_is_too_long_has_its_record(frame: str, clause: str) 
         "protocol",
     )
     assert record.reason.endswith(f"({clause})")
+
+
+@pytest.mark.parametrize("frame", ["00000002 8103", "00000003 8202 40"], ids=["ACCEPTED", "CHALLENGE"])
+async def test_an_answer_to_no_proof_is_no_proof(frame: str) -> None:
+    """The other side breaks the protocol as who judges: nobody has tried to be anybody, so there is nothing to tell."""
+    sink = Keep()
+    hello = "00000025 8300 8101 a6 011a00400000 02190400 031a01000000 041a00040000 051a00200000 0619ea60"
+
+    async def answer(stream: trio.SocketStream) -> None:
+        async with stream:
+            await stream.send_all(bytes.fromhex(hello + frame))
+            while await stream.receive_some():
+                pass
+
+    async with trio.open_nursery() as nursery:
+        [listener] = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
+        url = f"tcp://127.0.0.1:{listener.socket.getsockname()[1]}"
+        options = {"auth": Names("ada"), "allow": Only(everything), "audit": sink}
+        async with graftwire.connect(url, services={"Shop": Shop()}, eager=True, **options) as client:
+            session = client._connection.session
+            await session.wait_ended()
+            assert "AUTH-4" in str(session.ending)
+        nursery.cancel_scope.cancel()
+    assert sink.records == []
 
 
 # --- may they --------------------------------------------------------------------------------------------------------
@@ -450,6 +475,17 @@ async def test_a_call_that_breaks_the_protocol_has_its_record(asking: bool) -> N
         assert [each[1:4] for each in place.sink.said] == [("Shop.pay", "anonymous", "allowed")]
 
 
+async def test_a_call_that_breaks_the_protocol_ends_the_session_without_a_record_too() -> None:
+    async with hosting(
+        auth=graftwire.Anonymous(), allow=OnlyWith(everything), audit=Broken("raises")
+    ) as place:
+        async with place.connect() as client:
+            with pytest.raises(graftwire.SessionError):
+                await client._connection.session.request("Shop.pay", bytes.fromhex("82 81 d9a407 02 a0"))
+            assert not client._connection.session.usable
+        assert not place.shop.ran
+
+
 async def test_counts_that_can_not_be_written_any_more_are_lost_in_public(
     autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -524,6 +560,17 @@ async def test_the_time_of_plugins_can_be_set(autojump_clock: trio.testing.MockC
             with pytest.raises(graftwire.Denied):
                 await client.call("Shop.who")
             assert trio.current_time() - start == pytest.approx(30)
+
+
+async def test_the_time_of_a_sink_can_be_set(autojump_clock: trio.testing.MockClock) -> None:
+    """As that of every other plugin; a trail of one's own has its own."""
+    for audit, seconds in ((Broken("hangs"), 30), (graftwire.Trail(Broken("hangs"), seconds=7), 7)):
+        async with hosting(auth=graftwire.Anonymous(), audit=audit, plugin_seconds=30) as place:
+            async with place.connect() as client:
+                start = trio.current_time()
+                with pytest.raises(graftwire.Unavailable):
+                    await client.call("Shop.who")
+                assert trio.current_time() - start == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("what", ["raises", "groups", "hangs"])
@@ -727,6 +774,44 @@ async def test_what_an_expired_identity_may_not_do(autojump_clock: trio.testing.
             # and again: the same subject makes calls possible, in the same session
             await client._connection.session.authentication.prove("name", b"ada")
             assert await client.call("Shop.who") == "ada"
+
+
+@pytest.mark.parametrize("authoriser", [Only, OnlyWith])
+async def test_an_identity_that_counts_no_more_when_its_call_is_decided(
+    authoriser: type[Only], autojump_clock: trio.testing.MockClock
+) -> None:
+    """An authoriser may take seconds: it must be the identity of now that the handler runs under."""
+    revoked: set[str] = set()
+
+    class Register(Names):
+        def withdrawn(self, identity: graftwire.Identity) -> str | None:
+            return "it was revoked" if identity.subject in revoked else None
+
+    class Slow(authoriser):  # type: ignore[valid-type,misc]
+        async def authorise(self, request: graftwire.Request) -> graftwire.Permission | graftwire.Refusal:
+            await trio.sleep(4 if request.arguments is not None or not self.needs_arguments else 0)
+            revoked.update(now)
+            return await super().authorise(request)
+
+    now: set[str] = set()
+    auth = Register("ada", "bob", seconds=3)
+    async with hosting(auth=auth, allow=Slow(everything)) as place:
+        async with place.connect(credential=As("ada")) as client:
+            with pytest.raises(graftwire.Unauthenticated):
+                await client.call("Shop.who")
+        now.add("bob")
+        auth.seconds = None
+        async with place.connect(credential=As("bob")) as client:
+            with pytest.raises(graftwire.Unauthenticated):
+                await client.call("Shop.who")
+            with pytest.raises(graftwire.Unauthenticated):  # nor does it learn what there is
+                await client.call("Shop.nothing")
+        assert not place.shop.ran
+        assert [each for each in place.sink.said if each[0] == "call"] == [
+            ("call", "Shop.who", "ada", "refused", "names", "the identity has expired"),
+            ("call", "Shop.who", "bob", "refused", "names", "it was revoked"),
+            ("call", "Shop.nothing", "bob", "refused", "names", "it was revoked"),
+        ]
 
 
 async def test_an_identity_that_has_expired_is_none() -> None:
@@ -935,6 +1020,72 @@ async def test_a_gateway_whose_proof_is_refused() -> None:
         async with both(As("eve"), **options) as (shop, client):
             await client.call("Caller.back", "Shop.who")
     assert sink.said == [("authentication", "name", "", "refused", "names", "not a known name")]
+
+
+class CallsBack:
+    """Hosted by a gateway; calls back in every way that proves something, and says what came of it."""
+
+    async def once(self, who: str) -> str:
+        try:
+            return str(await graftwire.peer().using(credential=As(who)).call("Shop.who"))
+        except graftwire.CallError as error:
+            return error.code.label
+
+    async def plainly(self) -> str:
+        try:
+            return str(await graftwire.peer().call("Shop.who"))
+        except graftwire.CallError as error:
+            return error.code.label
+
+    async def ticks(self) -> str:
+        try:
+            async with graftwire.peer().stream("Shop.ticks") as ticks:
+                async for _ in ticks:
+                    pass
+        except graftwire.CallError as error:
+            return error.code.label
+        return "ended"
+
+    async def prove(self, who: str) -> str:
+        try:
+            await graftwire.peer()._connection.session.authentication.prove("name", who.encode())
+        except graftwire.CallError as error:
+            return error.code.label
+        return "accepted"
+
+
+async def test_the_other_direction_has_the_same_rules(autojump_clock: trio.testing.MockClock) -> None:
+    """A credential on one call, expiry, expiry under a stream, and proving again: where the gateway is the claimant."""
+    sink = Keep()
+    names = Names("gateway", "ada", seconds=10)
+    url = f"memory:answering-{next(_urls)}"
+    async with graftwire.serve(
+        {"Back": CallsBack()}, url, auth=graftwire.Anonymous(), credential=As("gateway")
+    ):
+        options = {"auth": names, "allow": Only(everything), "audit": sink}
+        async with graftwire.connect(url, services={"Shop": Shop()}, **options) as client:
+            await trio.testing.wait_all_tasks_blocked()
+            assert await client.call("Back.once", "ada") == "ada"
+            assert await client.call("Back.once", "eve") == "unauthenticated"
+            assert await client.call("Back.plainly") == "gateway"
+            assert await client.call("Back.ticks") == "cancelled"
+            assert await client.call("Back.plainly") == "unauthenticated"
+            assert await client.call("Back.prove", "gateway") == "accepted"
+            assert await client.call("Back.plainly") == "gateway"
+            with pytest.raises(graftwire.CallError):  # another subject: that ends the session
+                await client.call("Back.prove", "ada")
+    everything_is = ("only", "everything is allowed")
+    assert sink.said == [
+        ("authentication", "name", "gateway", "allowed", "names", ""),
+        ("call", "Shop.who", "ada", "allowed", *everything_is),
+        ("call", "Shop.who", "", "refused", "names", "not a known name"),
+        ("call", "Shop.who", "gateway", "allowed", *everything_is),
+        ("call", "Shop.ticks", "gateway", "allowed", *everything_is),
+        ("call", "Shop.who", "gateway", "refused", "names", "the identity has expired"),
+        ("authentication", "name", "gateway", "allowed", "names", ""),
+        ("call", "Shop.who", "gateway", "allowed", *everything_is),
+        ("authentication", "name", "", "refused", "names", "it proves another subject than the session has"),
+    ]
 
 
 async def test_the_plugins_of_a_client_get_ready_too() -> None:
@@ -1156,6 +1307,23 @@ async def test_choices_that_are_missing_or_wrong() -> None:
         "an audit sink is an object of a class made from AuditSink; this is a str",
         auth=graftwire.Anonymous(),
         audit=["audit.jsonl"],
+    )
+
+
+@pytest.mark.parametrize("schemes", ["name", None, (), ("Name",), (b"name",), 7])
+async def test_an_authenticator_that_names_no_schemes(schemes: Any) -> None:
+    """One text would be taken for a scheme of each of its letters, and nobody could ever be let in."""
+
+    class Without(Names):
+        pass
+
+    Without.schemes = schemes
+    await refused(
+        graftwire.SecurityError,
+        "the authenticator names has no schemes that a proof could have; give it some, as in schemes = "
+        '("voucher.example.com",)',
+        auth=Without("ada"),
+        allow=Only(everything),
     )
 
 

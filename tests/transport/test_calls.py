@@ -182,3 +182,9 @@ async def test_references_in_items_share_the_fate_of_the_call() -> None:
                 except errors.Denied:
                     assert code is ErrorCode.DENIED
             assert await given(session) == (2 if code is None else 0)
+
+
+def test_options_show_no_proof() -> None:
+    """They are what a debugger, or a log of somebody's, shows of a call."""
+    shown = repr(CallOptions(credential=("bearer", b"hunter2")))
+    assert "hunter2" not in shown

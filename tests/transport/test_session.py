@@ -1081,6 +1081,34 @@ async def test_an_authentication_takes_its_time_and_no_more(autojump_clock: trio
         assert str(session.ending) == "the other side did not finish its authentication within 3 s"
 
 
+@pytest.mark.parametrize("rounds", [1, 2])
+async def test_a_verdict_is_not_waited_for_for_ever(
+    rounds: int, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Clause AUTH-5: who judges and does nothing is left, also if it goes on answering PINGs."""
+    async with session_and_peer(Role.INITIATOR, timing=Timing(opening=3)) as (session, peer):
+        await trio.sleep(20)
+        begun = trio.current_time()
+
+        async def answer(challenge: bytes) -> bytes:
+            return challenge
+
+        async def challenge() -> None:
+            await peer.wait_for(frames.Auth)
+            await trio.sleep(2)
+            peer.conn.challenge(b"prove it")
+            await peer.write()
+
+        async with trio.open_nursery() as nursery:
+            if rounds == 2:
+                nursery.start_soon(challenge)
+            with pytest.raises(errors.Unavailable, match="did not judge a proof within 3 s"):
+                await session.authentication.prove("test", b"proof", answer)
+        assert trio.current_time() - begun == pytest.approx(3 if rounds == 1 else 5)
+        await peer.wait_for_end()
+        assert [goaway.code for goaway in peer.of(frames.Goaway)] == [ErrorCode.UNAVAILABLE]
+
+
 @pytest.mark.parametrize(
     ("code", "kind", "text"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ class Watch:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seen: list[list[int]] = []
+        self.fault: OSError | None = None  # what the next one ends with
         self.gate = threading.Event()
         self.gate.set()
         self._real = syncing._sync_all
@@ -28,6 +30,9 @@ class Watch:
     def _sync(self, descriptors: list[int]) -> None:
         self.seen.append(descriptors)
         assert self.gate.wait(60)
+        if self.fault is not None:
+            fault, self.fault = self.fault, None
+            raise fault
         self._real(descriptors)
 
 
@@ -118,4 +123,25 @@ async def test_a_disk_that_hangs_holds_one_thread(watch: Watch, descriptor: int,
     watch.gate.set()
     await one.wait()
     assert len(watch.seen) == 2
+    one.close()
+
+
+async def test_a_fault_that_nobody_waited_for_any_more_is_told(
+    watch: Watch, descriptor: int, tmp_path: Path
+) -> None:
+    """The system tells of it once: to the thread that was left behind. The next sync would say that all is well."""
+    one = Syncing(descriptor, str(tmp_path))
+    watch.gate.clear()
+    watch.fault = OSError(errno.EIO, "the disk is broken")
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(one.wait)
+            while not watch.seen:
+                await trio.sleep(0.001)
+            scope.cancel()
+    watch.gate.set()
+    with pytest.raises(OSError, match="the disk is broken"):
+        await one.wait()
+    assert len(watch.seen) == 2
+    await one.wait()
     one.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import hmac
@@ -9,6 +10,7 @@ import json
 import os
 import stat
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -178,6 +180,22 @@ async def test_a_session_whose_key_is_revoked(path: Path) -> None:
         assert keys.withdrawn(identity) == reason
 
 
+async def test_a_session_whose_key_stands_for_something_else(path: Path) -> None:
+    """Roles that were taken away in the file are taken away from sessions that are there, too."""
+    key = made(path, "billing", "clerk", "boss")
+    keys = ApiKeys(path, pause=0)
+    found = await judged(keys, key)
+    assert isinstance(found, Identity)
+    [entry] = read_entries(path).values()
+    for changed, reason in (
+        (replace(entry, roles=("clerk",)), "the API key stands for something else now"),
+        (replace(entry, subject="bob"), "the API key stands for something else now"),
+        (replace(entry, roles=("boss", "clerk")), None),
+    ):
+        key_file._write(str(path), {entry.id: changed})
+        assert keys.withdrawn(found) == reason
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=8_192) | st.from_regex(KEY, fullmatch=True))
 @example(b"gw_" * 2_730)
@@ -222,6 +240,56 @@ def test_the_mode_that_somebody_chose_stays(path: Path) -> None:
     path.chmod(0o640)
     made(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def somebody_elses(monkeypatch: pytest.MonkeyPatch, *, user: int = 0, group: int = 0) -> None:
+    """From now on every file that is made is of another user, or group, by so much."""
+    real = os.fstat
+
+    def fstat(descriptor: int) -> os.stat_result:
+        found = list(real(descriptor))
+        found[stat.ST_UID] += user
+        found[stat.ST_GID] += group
+        return os.stat_result(found)
+
+    monkeypatch.setattr(os, "fstat", fstat)
+
+
+@pytest.mark.parametrize("other", [{"user": 1}, {"group": 1}])
+def test_the_gateway_can_still_read_what_was_revoked(
+    path: Path, other: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or else a key that somebody who may write to the folder has revoked would be let in on and on."""
+    key = made(path)
+    path.chmod(0o640)
+    owner = path.stat().st_uid, path.stat().st_gid
+    before = path.read_bytes()
+    somebody_elses(monkeypatch, **other)
+    asked: list[tuple[int, int]] = []
+
+    def refused(_: int, user: int, group: int) -> None:
+        asked.append((user, group))
+        raise PermissionError(errno.EPERM, "")
+
+    monkeypatch.setattr(os, "fchown", refused)
+    with pytest.raises(SecurityError) as raised:
+        revoke(path, key[3:15].decode(), NOW)
+    assert str(raised.value) == (
+        f"the key file {path} is somebody else's, and this user can't leave it so; run this as its owner"
+    )
+    assert asked == [owner]
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["keys.json"]
+
+
+def test_a_group_that_may_not_read_the_file_does_not_matter(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(path)
+    somebody_elses(monkeypatch, group=1)
+    monkeypatch.delattr(os, "fchown")
+    made(path)
+    assert len(read_entries(path)) == 2
 
 
 def test_links_are_followed(path: Path, tmp_path: Path) -> None:

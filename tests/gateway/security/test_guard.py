@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 import trio
 
 import graftwire
+from graftwire.gateway.security.asking import ask
 from tests.gateway.plugins import As, Keep, Names, Only, everything
 from tests.gateway.test_answering import hosting
 
@@ -38,6 +39,10 @@ def raising(error: BaseException) -> Callable[[], Any]:
         raise error
 
     return fail
+
+
+class Panic(BaseException):
+    """What extensions written in Rust raise for a defect of theirs: no Exception, and no way to end a program."""
 
 
 class Timeless(graftwire.Identity):
@@ -73,6 +78,8 @@ NO_IDENTITY: dict[str, Callable[[], Any]] = {
     "group with an exit": raising(
         BaseExceptionGroup("hunter2", [SystemExit("hunter2"), KeyError("hunter2")])
     ),
+    "panic": raising(Panic("hunter2")),
+    "group with a panic": raising(BaseExceptionGroup("hunter2", [Panic("hunter2"), KeyError("hunter2")])),
 }
 
 
@@ -107,6 +114,8 @@ NO_PERMISSION: dict[str, Callable[[], Any]] = {
     "group with an exit": raising(
         BaseExceptionGroup("hunter2", [SystemExit("hunter2"), KeyError("hunter2")])
     ),
+    "panic": raising(Panic("hunter2")),
+    "group with a panic": raising(BaseExceptionGroup("hunter2", [Panic("hunter2"), KeyError("hunter2")])),
 }
 
 
@@ -187,13 +196,17 @@ async def test_a_plugin_that_fails_when_its_call_is_cancelled(
 class Exits(graftwire.AuditSink):
     name = "exits"
 
+    def __init__(self, how: Callable[[], Any]) -> None:
+        self.how = how
+
     async def write(self, record: graftwire.Record) -> None:
-        sys.exit(1)
+        self.how()
 
 
-async def test_a_sink_that_exits_does_not_end_the_program() -> None:
+@pytest.mark.parametrize("how", [sys.exit, raising(Panic("hunter2"))])
+async def test_a_sink_that_exits_does_not_end_the_program(how: Callable[[], Any]) -> None:
     sink = Keep()
-    async with hosting(auth=graftwire.Anonymous(), audit=[Exits(), sink]) as place:
+    async with hosting(auth=graftwire.Anonymous(), audit=[Exits(how), sink]) as place:
         async with place.connect() as client:
             with pytest.raises(graftwire.Unavailable):
                 await client.call("Shop.who")
@@ -221,6 +234,7 @@ async def _later() -> None:
         (_later, "the plugin gave a coroutine, which is no answer"),
         (raising(KeyError("hunter2")), "the plugin raised KeyError"),
         (raising(SystemExit("hunter2")), "the plugin raised SystemExit"),
+        (raising(Panic("hunter2")), "the plugin raised Panic"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
@@ -280,6 +294,10 @@ class Starts(
             raising(SystemExit("hunter2")),
             "the plugin starts could not get ready: SystemExit in raising.<locals>.fail",
         ),
+        (
+            raising(Panic("hunter2")),
+            "the plugin starts could not get ready: Panic in raising.<locals>.fail",
+        ),
         (trio.sleep_forever, "the plugin starts was not ready within 5 s"),
     ],
 )
@@ -291,6 +309,45 @@ async def test_a_plugin_that_does_not_get_ready(
         async with hosting(**(options | {role: Starts(begin)})):
             raise AssertionError
     assert str(caught.value).partition(", line")[0] == sentence
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), BaseExceptionGroup("both", [KeyboardInterrupt(), KeyError()])]
+)
+async def test_what_a_user_does_is_not_taken_for_a_failure_of_the_plugin(error: BaseException) -> None:
+    """Ctrl-C while a plugin runs ends the program, and no plugin can keep it."""
+    with pytest.raises(type(error)) as caught:
+        await ask(Gives(raising(error)).authenticate, None, 5)  # type: ignore[arg-type]
+    assert caught.value is error
+
+
+@dataclass
+class Recorded(graftwire.Authenticator):
+    """Written as a dataclass, as plugins may be: it has no hash."""
+
+    schemes: tuple[str, ...]
+    started: int = field(default=0, compare=False)
+
+    async def start(self) -> None:
+        self.started += 1
+
+    async def authenticate(self, attempt: graftwire.Attempt) -> graftwire.Refusal:
+        return graftwire.Refusal("never")
+
+
+class Equal(Recorded):
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("kind", [Recorded, Equal])
+async def test_plugins_are_told_apart_by_what_they_are(kind: type[Recorded]) -> None:
+    one, two = kind(("a", "b")), kind(("c",))
+    async with hosting(auth=[one, two], allow=Only(everything)):
+        assert (one.started, two.started) == (1, 1)
 
 
 async def test_each_plugin_gets_ready_once() -> None:

@@ -65,6 +65,11 @@ class Broken(Hours):
         raise RuntimeError("hunter2")
 
 
+class Exits(Hours):
+    def __init__(self) -> None:
+        sys.exit("hunter2")
+
+
 instance = Hours("made before")
 nothing = object()
 
@@ -212,6 +217,14 @@ def test_a_package_brings_a_class_or_an_object(value: str, text: str, made: str)
             "hours",
             (
                 "the authoriser hours can't be made by the package others (RuntimeError); check its configuration, "
+                "update that package or remove it"
+            ),
+        ),
+        (
+            "others:Exits",
+            "hours",
+            (
+                "the authoriser hours can't be made by the package others (SystemExit); check its configuration, "
                 "update that package or remove it"
             ),
         ),
