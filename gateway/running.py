@@ -29,6 +29,7 @@ from graftwire.protocol.failures import describe_exception, error_to_wire
 from graftwire.transport.incoming import CallEnded, IncomingCall
 
 from .interface import Method
+from .security.asking import NOT_ITS_OWN
 from .security.identity import Standing
 
 _log: Final = logging.getLogger("graftwire.gateway")
@@ -43,23 +44,27 @@ class _Raised(Exception):
         self.method = method
 
 
-class _Exited(Exception):
-    """User code has called `sys.exit`; its cause says where."""
+class _Ending(Exception):
+    """User code raised what would end the program (`sys.exit`, a panic in an extension); its cause says what, where."""
 
     def __init__(self) -> None:
         super().__init__("the program goes on: whoever calls a method must not be able to end it")
 
 
-def _without_exits(group: BaseExceptionGroup[BaseException]) -> BaseExceptionGroup[BaseException]:
-    """The same group with an ordinary exception for each SystemExit: a group of such alone is an ExceptionGroup."""
+def _is_ending(error: BaseException) -> bool:
+    return not isinstance(error, (Exception, BaseExceptionGroup, *NOT_ITS_OWN))
+
+
+def _without_endings(group: BaseExceptionGroup[BaseException]) -> BaseExceptionGroup[BaseException]:
+    """The same group with an ordinary exception for each ending: a group of such alone is an ExceptionGroup."""
     remade: list[BaseException] = []
     for error in group.exceptions:
-        if isinstance(error, SystemExit):
-            exited = _Exited()
-            exited.__cause__ = error
-            remade.append(exited)
+        if _is_ending(error):
+            ending = _Ending()
+            ending.__cause__ = error
+            remade.append(ending)
         elif isinstance(error, BaseExceptionGroup):
-            remade.append(_without_exits(cast("BaseExceptionGroup[BaseException]", error)))
+            remade.append(_without_endings(cast("BaseExceptionGroup[BaseException]", error)))
         else:
             remade.append(error)
     return BaseExceptionGroup(group.message, remade).with_traceback(group.__traceback__)
@@ -81,19 +86,23 @@ class Runner:
             except Exception as error:  # noqa: BLE001 - `failure` decides what the caller is told of it
                 raise _Raised(error, method) from None
             return self._encode(call, result)
-        except SystemExit as ending:
-            raise _Exited from ending
+        except BaseException as error:
+            if _is_ending(error):
+                raise _Ending from error
+            raise
 
     async def run(self, call: IncomingCall, method: Method, args: list[Any], kwargs: dict[str, Any]) -> bytes:
         """Run a method and return its encoded result. What it raises is for `failure`."""
         try:
             return await self._run(call, method, args, kwargs)
-        except SystemExit as ending:
-            raise _Exited from ending
         except BaseExceptionGroup as group:  # of a nursery in the user's code
-            if group.subgroup(SystemExit) is None:
+            if group.subgroup(_is_ending) is None:
                 raise
-            raise _without_exits(group) from None
+            raise _without_endings(group) from None
+        except BaseException as error:
+            if _is_ending(error):
+                raise _Ending from error
+            raise
 
     async def _run(
         self, call: IncomingCall, method: Method, args: list[Any], kwargs: dict[str, Any]

@@ -11,9 +11,9 @@ _About = TypeVar("_About")
 _Answer = TypeVar("_Answer")
 
 
-NOT_THE_PLUGINS: Final = (trio.Cancelled, KeyboardInterrupt, GeneratorExit)
-"""What goes through a plugin and is none of its doing. All else that it raises stays in it: extensions in other
-languages, and other event loops, have exceptions that are no Exception, and a stranger's proof may be the reason."""
+NOT_ITS_OWN: Final = (trio.Cancelled, KeyboardInterrupt, GeneratorExit)
+"""What goes through somebody else's code and is none of its doing. All else that it raises stays in it: extensions in
+other languages, and other event loops, have exceptions that are no Exception, and a stranger may be the reason."""
 
 
 class PluginFailed(Exception):
@@ -55,7 +55,7 @@ async def ask(
                 return answer
     except passing:
         raise
-    except NOT_THE_PLUGINS:
+    except NOT_ITS_OWN:
         raise
     except BaseExceptionGroup as group:
         if group.subgroup(_is_serious) is not None:

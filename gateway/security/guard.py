@@ -17,7 +17,7 @@ from graftwire.protocol.limits import LARGEST_PROOF, LARGEST_SCHEME
 
 from ..audit.trail import Trail
 from .anonymous import Anonymous
-from .asking import NOT_THE_PLUGINS, PluginFailed, ask, place_of
+from .asking import NOT_ITS_OWN, PluginFailed, ask, place_of
 from .errors import SecurityChoiceMissing, SecurityError
 from .identity import LONGEST_NAME, NOBODY, Identity, Standing, is_name
 from .plugins import (
@@ -148,7 +148,7 @@ class Guard:
             return
         try:
             reason: object = authenticator.withdrawn(standing.identity)
-        except NOT_THE_PLUGINS:
+        except NOT_ITS_OWN:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, it is no pass
             _log.error("the plugin %s failed: %s", authenticator.label, place_of(error))

@@ -122,8 +122,8 @@ class HmacAuthenticator(Authenticator):
 
     `audience` is a text that both ends were told, and names this gateway; an argument, or in the file. Identities have
     `issuer`, or else the name of the file, as theirs; their claim `key` is the id of the key. A key that is taken out
-    of the file proves nothing from then on, and calls of sessions that had proved it are refused. `clock` is what the
-    file is looked at by. Raises SecurityError.
+    of the file, or gets another secret, proves nothing from then on, and calls of sessions that had proved it are
+    refused. `clock` is what the file is looked at by. Raises SecurityError.
     """
 
     name = "hmac"
@@ -180,16 +180,23 @@ class HmacAuthenticator(Authenticator):
             return Refusal("there is no key of that id")
         if not holds:
             return Refusal(f"the proof does not hold for the key of {key.subject}")
-        claims = MappingProxyType({"key": asked.opening.key_id.decode("ascii")})
+        claims = MappingProxyType({"key": asked.opening.key_id.decode("ascii"), "mark": _mark(key.secret)})
         return Identity(key.subject, SCHEME, self._issuer, key.roles, claims=claims)
 
     def withdrawn(self, identity: Identity) -> str | None:
-        """As in `Authenticator`: the key has left the file, or stands for another subject or other roles."""
+        """As in `Authenticator`: the key has left the file, has another secret, or stands for something else."""
         key = self._keys.value().by_id.get(str(identity.claims.get("key")).encode())
         if key is None:
             return "the key is gone"
+        if identity.claims.get("mark") != _mark(key.secret):
+            return "the key has another secret now"
         same = (key.subject, key.roles) == (identity.subject, identity.roles)
         return None if same else "the key stands for something else now"
+
+
+def _mark(secret: bytes) -> str:
+    """What tells a secret from the one before. It says nothing of it: secrets are 32 random bytes or more."""
+    return hashlib.sha256(secret).hexdigest()[:16]
 
 
 def _keys(file: File, audience: str | None, contents: Sequence[bytes]) -> _Keys:

@@ -320,8 +320,27 @@ async def test_a_proof_is_refused_where_nobody_can_check_it() -> None:
             await client._connection.session.authentication.prove("bearer", b"token")
 
 
+class Panic(BaseException):
+    """As extensions in other languages raise it: no Exception, and yet no reason to end the program."""
+
+
 class Leaving:
     """Calls `sys.exit`, or worse."""
+
+    async def panics(self) -> None:
+        raise Panic("a secret")
+
+    def panics_in_a_thread(self) -> None:
+        raise Panic("a secret")
+
+    @graftwire.nonblocking
+    def panics_inline(self) -> None:
+        raise Panic("a secret")
+
+    async def panics_in_a_nursery(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            nursery.start_soon(self.panics)
 
     async def waiting(self) -> None:
         sys.exit("a secret")
@@ -377,6 +396,15 @@ async def test_who_calls_cannot_end_the_program(name: str, caplog: pytest.LogCap
             await client.call(f"Leaving.{name}")
         assert f"incident {caught.value.incident}: Leaving.{name} failed" in caplog.text
         assert "SystemExit" in caplog.text
+        assert await client.call("Leaving.still_here")
+
+
+@pytest.mark.parametrize("name", ["panics", "panics_in_a_thread", "panics_inline", "panics_in_a_nursery"])
+async def test_nor_with_what_is_no_exception(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with leaving() as client:
+        with pytest.raises(graftwire.InternalError) as caught:
+            await client.call(f"Leaving.{name}")
+        assert f"incident {caught.value.incident}: Leaving.{name} failed" in caplog.text
         assert await client.call("Leaving.still_here")
 
 
