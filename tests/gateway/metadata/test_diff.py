@@ -407,6 +407,18 @@ def signature(text: str) -> Interface:
             True,
         ),
         (
+            "a: int, /, *, b: int) -> int",
+            "b: int) -> int",
+            "the parameter b takes what two of them took: by position, and by name",
+            True,
+        ),
+        (
+            "*, a: int, b: int = 1) -> int",
+            "*, a: int, **more: int) -> int",
+            "the parameter b is now one of more",
+            False,
+        ),
+        (
             "a: int) -> AsyncIterator[int]",
             "a: int) -> int",
             "was a call that gives a stream and is a plain call",
