@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from graftwire.protocol import frames
 from graftwire.protocol.convert import converter
 from graftwire.protocol.errors import BadArguments, ValueRefused
+from graftwire.protocol.records import hints_of
 
 from .members import RAISES, Untyped, members_of
 from .metadata.build import build
@@ -233,9 +234,9 @@ def _hints(name: str, function: Callable[..., object]) -> dict[str, Any]:
     if not hasattr(written, "__annotations__"):
         return {}  # written in C
     try:
-        return typing.get_type_hints(written, include_extras=True)
-    except (NameError, TypeError, AttributeError) as error:
-        raise InterfaceError(f"an annotation of {name} can't be resolved: {error}") from error
+        return hints_of(written, name)
+    except TypeError as error:
+        raise InterfaceError(str(error)) from None
 
 
 def _outermost(hint: Any) -> Any:

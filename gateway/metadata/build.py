@@ -11,6 +11,7 @@ from typing import Any, Final
 from graftwire.gateway.members import NAME, RAISES, Kind, Member, members_of, version_of
 from graftwire.gateway.problems import InterfaceError, place, place_of_class, written
 from graftwire.protocol.failures import field_types
+from graftwire.protocol.records import hints_of
 
 from .annotations import Annotations
 from .encode import encode
@@ -143,16 +144,11 @@ class _Reader:
         self, function: Callable[..., Any], target: str, wrong: Callable[[str], None]
     ) -> dict[str, Any] | None:
         try:
-            return typing.get_type_hints(written(function), include_extras=True)
-        except NameError as error:
-            wrong(
-                f"an annotation of {target} can't be resolved: {error}; define or import it in the module, outside "
-                "of functions and of `if TYPE_CHECKING`"
-            )
-        except (TypeError, AttributeError, SyntaxError, RecursionError) as error:
-            wrong(
-                f"an annotation of {target} can't be resolved: it raises {type(error).__name__}; correct it"
-            )
+            return hints_of(written(function), target)
+        except TypeError as error:
+            wrong(str(error))
+        except RecursionError:
+            wrong(f"an annotation of {target} can't be resolved: it is too deep; make it simpler")
         return None
 
     @staticmethod
@@ -219,10 +215,8 @@ class _Reader:
     def _failure(self, name: str, cls: type[Exception], wrong: Callable[[str], None]) -> Failure:
         try:
             types = field_types(cls)
-        except (NameError, TypeError, AttributeError) as error:
-            wrong(
-                f"an annotation of the exception {name} can't be resolved: it raises {type(error).__name__}; correct it"
-            )
+        except TypeError as error:
+            wrong(str(error))
             types = {}
         return Failure(
             name,

@@ -345,6 +345,43 @@ def test_further_ones(function: Callable[..., object]) -> None:
         build(cls, "A")
 
 
+@pytest.mark.parametrize(
+    ("annotation", "reason"),
+    [
+        ("1 +", "it raises SyntaxError; correct it"),
+        ("1 / 0", "it raises ZeroDivisionError; correct it"),
+        ("{}['secret']", "it raises KeyError; correct it"),
+        ("typing.Nothing", "it raises AttributeError; correct it"),
+        ("Nowhere", f"name 'Nowhere' is not defined; {IMPORT}"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("where", "sentence"),
+    [
+        ("method", "an annotation of A.m can't be resolved: "),
+        ("record", "the parameter a of A.m can't cross the wire: an annotation of Wrong can't be resolved: "),
+        ("exception", "an annotation of the exception Wrong can't be resolved: "),
+    ],
+)
+def test_annotations_that_can_not_be_resolved(
+    annotation: str, reason: str, where: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[3])
+
+    def method(self: object, a: int) -> None: ...
+
+    annotations = {"__annotations__": {"a": annotation}, "__module__": __name__}
+    if where == "method":
+        method.__annotations__["a"] = annotation
+    elif where == "record":
+        method.__annotations__["a"] = dataclasses.dataclass(type("Wrong", (), annotations))
+    else:
+        method = graftwire.raises(type("Wrong", (Exception,), annotations))(method)
+    with pytest.raises(graftwire.InterfaceError) as raised:
+        build(type("A", (), {"m": graftwire.exposed(method)}), "A")
+    assert raised.value.problems == (line(method) + sentence + reason,)
+
+
 class Alias:
     """As `type Cycle = list[Cycle]` of Python 3.12."""
 
@@ -410,6 +447,10 @@ def test_what_is_too_deep() -> None:
     for _ in range(17):
         annotation = list[annotation]
     with pytest.raises(graftwire.InterfaceError, match="A can't be described: types are more than 16 deep"):
+        record(annotation)
+    for _ in range(3000):
+        annotation = list[annotation]
+    with pytest.raises(graftwire.InterfaceError, match="can't be resolved: it is too deep; make it simpler"):
         record(annotation)
 
 
