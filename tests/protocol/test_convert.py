@@ -382,8 +382,7 @@ CAN_NOT: list[tuple[Any, str]] = [
     (Line | Painted, "a map could be any of several types of the union: records of one are msgspec.Structs with tags"),
     (Shape | Shape2, "the records of a union have no tags that tell them apart"),
     (Annotated[int | str, msgspec.Meta(ge=1)], "bounds can't be checked on int or str"),
-    (local(), "an annotation of local.<locals>.Holder can't be resolved: name 'Unknown' is not defined; define or import "
-              "it in the module, outside of functions and of `if TYPE_CHECKING`"),
+    (local(), "name 'Unknown' is not defined; define or import it in the module, outside of functions and of `if TYPE_CHECKING`"),
 ]  # fmt: skip
 
 
