@@ -73,6 +73,10 @@ def _named(text: str) -> list[tuple[str, object, str]]:
         found: object = getattr(module, path)
     except AttributeError:
         raise Failure(f"the module {module_name} has nothing called {path}; check the name") from None
+    except Exception as error:  # noqa: BLE001 - whatever the module's own __getattr__ raises
+        raise Failure(
+            f"the module {module_name} has nothing called {path}; its __getattr__ raises {type(error).__name__}"
+        ) from None
     name = name or name_of(found if isinstance(found, type) else type(found))
     if not NAME.fullmatch(name) or name.startswith(RESERVED):
         raise Failure("the name of what is hosted is printable ASCII without spaces, and not graftwire.…")
@@ -88,21 +92,26 @@ def _of_module(module_name: str) -> list[tuple[str, object, str]]:
 
 
 def _module(name: str) -> ModuleType:
+    if not all(name.split(".")):
+        raise Failure(f"{name} is no name of a module")
     _check_only_one(name)
     try:
         module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
-            raise Failure(
-                f"there is no module {name} in this directory or among the installed packages"
-            ) from None
-        raise Failure(f"the module {name} needs the module {error.name}, which is not installed") from None
-    except (ValueError, TypeError):  # a name such as `.shop` or `shop..x`
-        raise Failure(f"{name} is no name of a module") from None
-    except Exception as error:  # noqa: BLE001 - whatever the user's module raises is about that module
-        raise Failure(f"the module {name} can't be imported: {_where(error)}") from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever the user's module raises, SystemExit too, is about it
+        raise Failure(_not_imported(name, error)) from None
     _check_it_is_that_one(name, module)
     return module
+
+
+def _not_imported(name: str, error: BaseException) -> str:
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing is None:
+        return f"the module {name} can't be imported: {_where(error)}"
+    if name == missing or name.startswith(missing + "."):
+        return f"there is no module {name} in this directory or among the installed packages"
+    return f"the module {name} needs the module {missing}, which is not installed"
 
 
 def _here(name: str) -> list[str]:
@@ -144,13 +153,19 @@ def _made(cls: type, place: str) -> object:
         )
     try:
         return cls()
-    except Exception as error:  # noqa: BLE001 - whatever the user's class raises is about that class
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever the user's class raises, SystemExit too, is about it
         raise Failure(f"{place} can't be made: {_where(error)}") from None
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """What kind of exception it is and where it was raised; its text may hold anything, so it stays away."""
     if isinstance(error, SyntaxError):
-        return f"SyntaxError in {os.path.basename(error.filename or '?')}, line {error.lineno}"
+        if (
+            error.filename is None
+        ):  # of what is no text at all; Python says no more, and its words are no data
+            return f"SyntaxError ({error.msg})"
+        return f"SyntaxError in {os.path.basename(error.filename)}, line {error.lineno}"
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {os.path.basename(place.filename)}, line {place.lineno}"

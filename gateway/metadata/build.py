@@ -67,7 +67,10 @@ def build(cls: type, name: str, *, allow_untyped: bool = False, instance: bool =
     reader = _Reader(cls, name, untyped=allow_untyped)
     members = members_of(cls, instance=instance)
     if not members:
-        reader.problems.append(f"{name} has no public method, so there is nothing to call")
+        reader.problems.append(
+            f"{place_of_class(cls)}{name} has no public method, so there is nothing to call; write one in the class "
+            "itself, or mark one that it has with graftwire.exposed"
+        )
     methods = [reader.method(member) for member in members]
     if reader.problems:
         raise InterfaceError(*dict.fromkeys(reader.problems))  # one in a record that two methods use is one

@@ -165,7 +165,19 @@ def test_what_has_to_be_said(here: Here, arguments: list[str], sentence: str) ->
         ("shop.py:Shop", "there is no module shop.py in this directory or among the installed packages"),
         ("..shop:Shop", "..shop is no name of a module"),
         ("shop:Nothing", "the module shop has nothing called Nothing; check the name"),
-        ("shop:Empty", "Empty has no public method, so there is nothing to call"),
+        (
+            "shop:Empty",
+            (
+                "shop.py: Empty has no public method, so there is nothing to call; write one in the class itself, or "
+                "mark one that it has with graftwire.exposed"
+            ),
+        ),
+        ("leaving:Shop", "the module leaving can't be imported: SystemExit in leaving.py, line 2"),
+        ("skipping:Shop", "the module skipping can't be imported: BaseException in skipping.py, line 2"),
+        ("wrong:Shop", "the module wrong can't be imported: ValueError in wrong.py, line 1"),
+        ("lazy:Shop", "the module lazy has nothing called Shop; its __getattr__ raises KeyError"),
+        ("wrong_all", "the __all__ of the module wrong_all is no list of names; make it one"),
+        ("leaving_later:Shop", "leaving_later:Shop can't be made: SystemExit in leaving_later.py, line 4"),
         (
             "shop:Needy",
             (
@@ -195,9 +207,25 @@ def test_what_can_not_be_hosted(here: Here, shop: Path, thing: str, sentence: st
     (shop / "broken.py").write_text("\nsecret = = 1\n")
     (shop / "failing.py").write_text("\n{}['secret']\n")
     (shop / "needing.py").write_text("import not_there\n")
+    (shop / "leaving.py").write_text("import sys\nsys.exit(0)\n")
+    (shop / "skipping.py").write_text("\nraise BaseException\n")
+    (shop / "wrong.py").write_text("int('secret')\n")
+    (shop / "lazy.py").write_text("def __getattr__(name): return {}[name]\n")
+    (shop / "wrong_all.py").write_text("__all__ = 7\n")
+    (shop / "leaving_later.py").write_text(
+        "class Shop:\n    def total(self) -> int: ...\n    def __init__(self) -> None:\n        raise SystemExit\n"
+    )
     done = here("serve", thing, "--listen", TCP, *ANONYMOUS)
     assert (done.code, done.out) == (2, "")
     assert done.sentence == sentence
+
+
+def test_a_module_that_is_no_text(here: Here, shop: Path) -> None:
+    (shop / "zero.py").write_bytes(b"a = 1\0\n")
+    done = here("serve", "zero:Shop", "--listen", TCP, *ANONYMOUS)
+    assert done.code == 2
+    assert done.sentence.startswith("the module zero can't be imported: SyntaxError")
+    assert "None" not in done.sentence
 
 
 def test_a_type_that_can_not_be_resolved(here: Here) -> None:
