@@ -157,7 +157,11 @@ class _Reader:
     @staticmethod
     def _parameters(member: Member, target: str, wrong: Callable[[str], None]) -> Iterable[inspect.Parameter]:
         """The parameters that a caller gives: without the one that the method is bound to."""
-        parameters = list(inspect.signature(member.function).parameters.values())
+        try:
+            parameters = list(inspect.signature(member.function).parameters.values())
+        except ValueError:  # written in C, inside of a partial
+            wrong(f"{target} does not say what it takes; write a method that calls it")
+            return []
         if member.kind is Kind.STATIC:
             return parameters
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -6,6 +6,7 @@ import collections
 import collections.abc
 import dataclasses
 import enum
+import functools
 import re
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -424,6 +425,13 @@ def test_a_name_that_no_target_can_have() -> None:
         graftwire.InterfaceError, match=r"A\.größe can't be called so; give it a name of at most 127"
     ):
         build(Named, "A", allow_untyped=True)
+
+
+def test_what_does_not_say_what_it_takes() -> None:
+    cls = type("A", (), {"m": graftwire.exposed(functools.partial(min, 7))})
+    with pytest.raises(graftwire.InterfaceError) as raised:
+        build(cls, "A", allow_untyped=True)
+    assert str(raised.value) == "A.m does not say what it takes; write a method that calls it"
 
 
 def test_two_exceptions_of_one_name() -> None:
