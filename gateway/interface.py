@@ -6,7 +6,6 @@ used to look up an attribute.
 
 from __future__ import annotations
 
-import collections.abc
 import functools
 import inspect
 import typing
@@ -19,7 +18,7 @@ from graftwire.protocol.errors import BadArguments, ValueRefused
 from graftwire.protocol.records import hints_of
 
 from .members import RAISES, Untyped, members_of
-from .metadata.build import build
+from .metadata.build import GIVES, TAKES, build, outermost
 from .problems import InterfaceError
 
 __all__ = ["InterfaceError", "Method", "Untyped", "methods_of", "nonblocking", "public_names", "raises"]
@@ -28,16 +27,6 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 _NONBLOCKING: Final = "__graftwire_nonblocking__"
 _RAISES: Final = RAISES
-_STREAMS: Final = frozenset(
-    {
-        collections.abc.AsyncIterator,
-        collections.abc.AsyncIterable,
-        collections.abc.AsyncGenerator,
-        collections.abc.Iterator,
-        collections.abc.Generator,
-    }
-)
-_ASYNC_STREAMS: Final = frozenset({collections.abc.AsyncIterator, collections.abc.AsyncIterable})
 # Of what is written in C and does not say what it takes: it finds out itself.
 _ANYTHING: Final = inspect.Signature(
     [
@@ -112,9 +101,11 @@ class Method:
         self.item: Callable[[object], Any] | None = None
         for parameter in _signature(function).parameters.values():
             hint = hints.get(parameter.name, Any)
-            if _outermost(hint) in _ASYNC_STREAMS:
+            if outermost(hint) in TAKES:
                 if self.stream_parameter is not None:
-                    raise InterfaceError(f"{name} takes two streams; a call carries one")
+                    raise InterfaceError(
+                        f"{name} takes two streams; a call carries one: make the other one a list"
+                    )
                 items = typing.get_args(hint)
                 if not items:
                     raise InterfaceError(
@@ -132,7 +123,7 @@ class Method:
         self._required = sum(p.default is p.empty for p, _ in self._parameters)
         self._names = {p.name for p, _ in self._parameters}
         self.returns = hints.get("return", Any)
-        gives_stream = _outermost(self.returns) in _STREAMS or (
+        gives_stream = outermost(self.returns) in GIVES or (
             inspect.isasyncgenfunction(behind) or inspect.isgeneratorfunction(behind)
         )
         result_type = self.returns
@@ -237,11 +228,6 @@ def _hints(name: str, function: Callable[..., object]) -> dict[str, Any]:
         return hints_of(written, name)
     except TypeError as error:
         raise InterfaceError(str(error)) from None
-
-
-def _outermost(hint: Any) -> Any:
-    """The class of an annotation, without what stands in its brackets; None for one that is no class."""
-    return typing.get_origin(hint) or (hint if isinstance(hint, type) else None)
 
 
 def _converter(name: str, parameter: str, hint: Any) -> Callable[[object], Any] | None:

@@ -29,8 +29,8 @@ from .model import (
     Type,
 )
 
-_TAKES: Final = frozenset({collections.abc.AsyncIterator, collections.abc.AsyncIterable})
-_GIVES: Final = _TAKES | {
+TAKES: Final = frozenset({collections.abc.AsyncIterator, collections.abc.AsyncIterable})
+GIVES: Final = TAKES | {
     collections.abc.AsyncGenerator,
     collections.abc.Iterator,
     collections.abc.Generator,
@@ -91,6 +91,11 @@ def build(cls: type, name: str, *, allow_untyped: bool = False, instance: bool =
     return interface
 
 
+def outermost(hint: Any) -> Any:
+    """The class of an annotation, without what stands in its brackets; None for one that is no class."""
+    return typing.get_origin(hint) or (hint if isinstance(hint, type) else None)
+
+
 class _Reader:
     """Reads the methods of one class, and collects what is wrong with them."""
 
@@ -123,9 +128,9 @@ class _Reader:
             hint = hints.get(parameter.name, inspect.Parameter.empty)
             if hint is parameter.empty and not self._untyped:
                 wrong(f"{what} has no type; annotate it, as in {parameter.name}: str (Any takes everything)")
-            if typing.get_origin(hint) in _TAKES:
+            if outermost(hint) in TAKES:
                 if takes is not None:
-                    wrong(f"{target} takes two streams; a call carries one")
+                    wrong(f"{target} takes two streams; a call carries one: make the other one a list")
                 takes = self._item(hint, what, wrong)
                 continue
             parameters.append(
@@ -201,7 +206,7 @@ class _Reader:
                 example = "AsyncIterator[int]" if generator else "None"
                 wrong(f"{target} has no return type; annotate it, as in `-> {example}`")
             return generator, Scalar.ANY
-        if generator or typing.get_origin(hint) in _GIVES:
+        if generator or outermost(hint) in GIVES:
             return True, self._item(hint, f"the result of {target}", wrong)
         return False, self._type(hint, f"the result of {target}", wrong)
 

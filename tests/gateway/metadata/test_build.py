@@ -236,6 +236,9 @@ def cyclic(self: object, a: int) -> Cyclic: ...  # type: ignore[valid-type]
 def bare_stream(self: object, items: typing.AsyncIterator) -> None: ...  # type: ignore[type-arg]
 
 
+def bare_streams(self: object, items: AsyncIterator) -> Iterator: ...  # type: ignore[type-arg]
+
+
 def two_streams(self: object, a: AsyncIterator[int], b: AsyncIterator[int]) -> None: ...
 
 
@@ -269,13 +272,22 @@ class Twin:
 def twins(self: object, a: Node, b: Twin.Node) -> None: ...
 
 
+@dataclasses.dataclass
+class integer:  # noqa: N801 - as the type is called in the metadata
+    value: int
+
+
+def brackets(self: object, a: Page[int], b: Page[integer]) -> None: ...
+
+
 def line(function: Callable[..., object]) -> str:
     return f"{HERE}, line {function.__code__.co_firstlineno}: "
 
 
 CYCLIC = "can't cross the wire: the alias {} leads to itself, which only a record may; make it a dataclass"
 IMPORT = "define or import it in the module, outside of functions and of `if TYPE_CHECKING`"
-NODE = "something called Node; rename one of the two"
+BRACKETS = "two records would be called Page[integer]; rename a class in the brackets"
+NODE = "are both called Node; rename one of the two"
 TYPES = "; the documentation lists what can under Types"
 
 
@@ -309,7 +321,14 @@ TYPES = "; the documentation lists what can under Types"
                 "the parameter items of A.m is a stream of unknown items; say of what, as in AsyncIterator[int]"
             ],
         ),
-        (two_streams, ["A.m takes two streams; a call carries one"]),
+        (
+            bare_streams,
+            [
+                f"{what} of A.m is a stream of unknown items; say of what, as in AsyncIterator[int]"
+                for what in ("the parameter items", "the result")
+            ],
+        ),
+        (two_streams, ["A.m takes two streams; a call carries one: make the other one a list"]),
         (
             unresolved,
             [f"an annotation of A.m can't be resolved: name 'Nowhere' is not defined; {IMPORT}"],
@@ -322,7 +341,11 @@ TYPES = "; the documentation lists what can under Types"
         ),
         (
             twins,
-            [f"the parameter b of A.m can't cross the wire: {__name__} and {__name__} each have {NODE}"],
+            [f"the parameter b of A.m can't cross the wire: {__name__}.Twin.Node and {__name__}.Node {NODE}"],
+        ),
+        (
+            brackets,
+            [f"the parameter b of A.m can't cross the wire: {BRACKETS}"],
         ),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
