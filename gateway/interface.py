@@ -18,7 +18,7 @@ from graftwire.protocol.errors import BadArguments, ValueRefused
 from graftwire.protocol.records import hints_of
 
 from .members import RAISES, Untyped, members_of
-from .metadata.build import GIVES, TAKES, build, outermost
+from .metadata.build import GIVES, TAKES, outermost
 from .problems import InterfaceError
 
 __all__ = ["InterfaceError", "Method", "Untyped", "methods_of", "nonblocking", "public_names", "raises"]
@@ -244,18 +244,16 @@ def public_names(cls: type) -> list[str]:
     return [member.name for member in members_of(cls)]
 
 
-def methods_of(hosted: object, prefix: str, *, allow_untyped: bool = False) -> dict[str, Method]:
+def methods_of(hosted: object, prefix: str) -> dict[str, Method]:
     """The callable methods of an object, by target: `prefix.name`. Of a class, its class and static methods.
 
-    `allow_untyped`: what has no annotation is taken as it is (so it is for `Untyped`, too). Raises InterfaceError with
-    everything that is wrong. Where `prefix` is empty, the object was handed out by reference: it has no interface that
-    was declared, so nothing but the types that it has is looked at, and that at each call.
+    What is hosted under a name was checked before, when its metadata was made (`metadata.share`). Where `prefix` is
+    empty, the object was handed out by reference: it has no interface that was declared, so nothing but the types that
+    it has is looked at, and that at each call. Raises InterfaceError for a type that can't cross the wire.
     """
     if isinstance(hosted, Untyped):
-        hosted, allow_untyped = hosted.hosted, True
+        hosted = hosted.hosted
     cls, instance = (hosted, False) if isinstance(hosted, type) else (type(hosted), True)
-    if prefix:
-        build(cls, prefix, allow_untyped=allow_untyped, instance=instance)
     return {
         f"{prefix}.{member.name}": Method(f"{prefix}.{member.name}", member.bound_to(hosted))
         for member in members_of(cls, instance=instance, told=bool(prefix))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from graftwire.gateway.interface import InterfaceError, Method, methods_of, nonblocking, raises
+from graftwire.gateway.metadata.share import share
 from graftwire.protocol import frames
 from graftwire.protocol.errors import BadArguments
 
@@ -110,7 +111,7 @@ def test_the_function_stays_the_one_that_was_written() -> None:
 
 def test_nothing_public() -> None:
     with pytest.raises(InterfaceError, match=r"^Empty has no public method, so there is nothing to call; "):
-        methods_of(object(), "Empty")
+        share({"Empty": object()})
 
 
 def test_a_type_that_cannot_cross() -> None:
@@ -118,7 +119,7 @@ def test_a_type_that_cannot_cross() -> None:
         def method(self, sock: re_pattern) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
     with pytest.raises(InterfaceError, match=r"line \d+: an annotation of Odd\.method can't be resolved"):
-        methods_of(Odd(), "Odd")
+        share({"Odd": Odd()})
 
 
 def test_two_streams() -> None:

@@ -13,8 +13,9 @@ import pytest
 
 import graftwire
 from graftwire.gateway.interface import methods_of
-from graftwire.gateway.members import Kind, members_of, name_of, version_of
+from graftwire.gateway.members import Kind, Untyped, members_of, name_of, version_of
 from graftwire.gateway.metadata.build import build
+from graftwire.gateway.metadata.share import share
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -173,14 +174,14 @@ def test_an_instance_can_not_add_to_its_class() -> None:
 
 
 def test_a_property_is_read_by_a_call_without_arguments() -> None:
-    method = methods_of(Own(), "Own", allow_untyped=True)["Own.annotated"]
+    method = methods_of(Own(), "Own")["Own.annotated"]
     assert method.bind([], {}) == ([], {})
     assert method.function() == 1
     assert method.how == "thread"
 
 
 def test_of_a_class_the_methods_of_instances_are_left_out() -> None:
-    assert set(methods_of(Own, "Own", allow_untyped=True)) == {"Own.lent", "Own.of_class", "Own.static"}
+    assert set(methods_of(Own, "Own")) == {"Own.lent", "Own.of_class", "Own.static"}
 
 
 def test_marks() -> None:
@@ -264,7 +265,7 @@ def test_what_binds_itself_is_a_method_of_the_object() -> None:
         "total": Kind.INSTANCE,
     }
     assert build(Protocolled, "Cached").methods[0] == build(Cached, "Cached", allow_untyped=True).methods[1]
-    assert methods_of(Cached(), "Cached", allow_untyped=True)["Cached.total"].function(4) == 8
+    assert methods_of(Cached(), "Cached")["Cached.total"].function(4) == 8
 
 
 class Protocolled(Protocol):
@@ -295,8 +296,9 @@ def test_what_is_handed_out_by_reference_needs_no_types() -> None:
 
     assert list(methods_of(Plain(), "")) == [".method"]
     with pytest.raises(graftwire.InterfaceError):
-        methods_of(Plain(), "Plain")
-    assert list(methods_of(Plain(), "Plain", allow_untyped=True)) == ["Plain.method"]
+        share({"Plain": Plain()})
+    assert list(share({"Plain": Untyped(Plain())})) == ["Plain"]
+    assert list(methods_of(Untyped(Plain()), "Plain")) == ["Plain.method"]
 
 
 async def test_untyped_methods_are_a_choice() -> None:
