@@ -6,11 +6,13 @@ import importlib
 import inspect
 import os
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterable
 from types import ModuleType
 from typing import Final
 
+import graftwire
 from graftwire import InterfaceError
 from graftwire.gateway.members import NAME, RESERVED, Untyped, name_of
 from graftwire.gateway.metadata.build import build
@@ -21,6 +23,13 @@ from graftwire.gateway.modules import needed_arguments, public_classes
 from .failure import Failure, of_problems
 
 _EXAMPLE: Final = "as in shop:Invoices"
+_OURS: Final = os.path.join(os.path.dirname(graftwire.__file__), "")
+# Where code is that the user has not written; what is imported comes by way of "<frozen importlib._bootstrap>".
+_LIBRARIES: Final = (
+    "<",
+    _OURS,
+    *(os.path.join(sysconfig.get_path(each), "") for each in ("stdlib", "platstdlib", "purelib", "platlib")),
+)
 
 
 def find(texts: Iterable[str], *, allow_untyped: bool = False) -> dict[str, object]:
@@ -160,12 +169,15 @@ def _made(cls: type, place: str) -> object:
 
 
 def _where(error: BaseException) -> str:
-    """What kind of exception it is and where it was raised; its text may hold anything, so it stays away."""
+    """What kind of exception it is, and where in the user's own code; its text only if it is one of ours."""
     if isinstance(error, SyntaxError):
         if (
             error.filename is None
         ):  # of what is no text at all; Python says no more, and its words are no data
             return f"SyntaxError ({error.msg})"
         return f"SyntaxError in {os.path.basename(error.filename)}, line {error.lineno}"
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {os.path.basename(place.filename)}, line {place.lineno}"
+    places = traceback.extract_tb(error.__traceback__)
+    own = [each for each in places if not each.filename.startswith(_LIBRARIES)]
+    place = (own or places)[-1]
+    text = f": {error}" if places[-1].filename.startswith(_OURS) else ""
+    return f"{type(error).__name__} in {os.path.basename(place.filename)}, line {place.lineno}{text}"

@@ -175,6 +175,14 @@ def test_what_has_to_be_said(here: Here, arguments: list[str], sentence: str) ->
         ("leaving:Shop", "the module leaving can't be imported: SystemExit in leaving.py, line 2"),
         ("skipping:Shop", "the module skipping can't be imported: BaseException in skipping.py, line 2"),
         ("wrong:Shop", "the module wrong can't be imported: ValueError in wrong.py, line 1"),
+        ("parsing:Shop", "the module parsing can't be imported: JSONDecodeError in parsing.py, line 2"),
+        (
+            "unversioned:Shop",
+            (
+                "the module unversioned can't be imported: ValueError in unversioned.py, line 2: the version of an "
+                "interface is 1 to 64 printable ASCII characters without spaces, as in 1.2"
+            ),
+        ),
         ("lazy:Shop", "the module lazy has nothing called Shop; its __getattr__ raises KeyError"),
         ("wrong_all", "the __all__ of the module wrong_all is no list of names; make it one"),
         ("leaving_later:Shop", "leaving_later:Shop can't be made: SystemExit in leaving_later.py, line 4"),
@@ -210,6 +218,10 @@ def test_what_can_not_be_hosted(here: Here, shop: Path, thing: str, sentence: st
     (shop / "leaving.py").write_text("import sys\nsys.exit(0)\n")
     (shop / "skipping.py").write_text("\nraise BaseException\n")
     (shop / "wrong.py").write_text("int('secret')\n")
+    (shop / "parsing.py").write_text("import json\njson.loads('secret')\n")
+    (shop / "unversioned.py").write_text(
+        "import graftwire\n@graftwire.interface(version='1 2')\nclass Shop: ...\n"
+    )
     (shop / "lazy.py").write_text("def __getattr__(name): return {}[name]\n")
     (shop / "wrong_all.py").write_text("__all__ = 7\n")
     (shop / "leaving_later.py").write_text(
