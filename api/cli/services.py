@@ -8,7 +8,7 @@ import os
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Final
 
@@ -17,7 +17,6 @@ from graftwire import InterfaceError
 from graftwire.gateway.members import NAME, RESERVED, Untyped, name_of
 from graftwire.gateway.metadata.build import build
 from graftwire.gateway.metadata.model import Interface
-from graftwire.gateway.metadata.share import share
 from graftwire.gateway.modules import needed_arguments, public_classes
 
 from .failure import Failure, of_problems
@@ -33,35 +32,44 @@ _LIBRARIES: Final = (
 
 
 def find(texts: Iterable[str], *, allow_untyped: bool = False) -> dict[str, object]:
-    """The objects to host, by the names to host them under. Raises Failure with all that is wrong with them."""
-    found: dict[str, object] = {}
+    """The objects to host, by the names to host them under. Raises Failure with all that is wrong with them.
+
+    Nothing is made before everything is known to be right.
+    """
+    named: dict[str, tuple[object, str]] = {}
     for text in texts:
         for name, hosted, place in _named(text):
-            if name in found:
+            if name in named:
                 raise Failure(f"two of them would be called {name}; rename one, as in Other={place}")
-            found[name] = _made(hosted, place) if isinstance(hosted, type) else hosted
-    if allow_untyped:
-        found = {name: Untyped(hosted) for name, hosted in found.items()}
-    try:
-        share(found)
-    except InterfaceError as error:
-        raise of_problems(error) from None
-    return found
+            named[name] = hosted, place
+    for hosted, place in named.values():
+        if isinstance(hosted, type):
+            _check_it_can_be_made(hosted, place)
+    _described({name: hosted for name, (hosted, _) in named.items()}, allow_untyped=allow_untyped)
+    made = {
+        name: _made(hosted, place) if isinstance(hosted, type) else hosted
+        for name, (hosted, place) in named.items()
+    }
+    return {name: Untyped(each) for name, each in made.items()} if allow_untyped else made
 
 
 def interfaces(text: str, *, allow_untyped: bool = False) -> list[Interface]:
     """The interfaces of what `find` would host for `text`; nothing of it is made. Raises Failure."""
+    return _described({name: hosted for name, hosted, _ in _named(text)}, allow_untyped=allow_untyped)
+
+
+def _described(named: Mapping[str, object], *, allow_untyped: bool) -> list[Interface]:
+    """The interfaces of objects, and of what will be made of classes."""
     problems: list[str] = []
     found: list[Interface] = []
-    for name, hosted, _ in _named(text):
+    for name, hosted in named.items():
+        cls = hosted if isinstance(hosted, type) else type(hosted)
         try:
-            found.append(
-                build(hosted if isinstance(hosted, type) else type(hosted), name, allow_untyped=allow_untyped)
-            )
+            found.append(build(cls, name, allow_untyped=allow_untyped))
         except InterfaceError as error:
             problems += error.problems
     if problems:
-        raise of_problems(InterfaceError(*problems))
+        raise of_problems(InterfaceError(*dict.fromkeys(problems)))
     return found
 
 
@@ -150,7 +158,7 @@ def _check_it_is_that_one(name: str, module: ModuleType) -> None:
         )
 
 
-def _made(cls: type, place: str) -> object:
+def _check_it_can_be_made(cls: type, place: str) -> None:
     if inspect.isabstract(cls):
         raise Failure(f"{place} is abstract, so it can't be made; serve a class that implements all of it")
     needed = needed_arguments(cls)
@@ -160,6 +168,9 @@ def _made(cls: type, place: str) -> object:
             f"{place} needs {needed} to be made; make one in the module, as in `it = {cls.__name__}(…)`, and serve "
             f"{module}:it"
         )
+
+
+def _made(cls: type, place: str) -> object:
     try:
         return cls()
     except KeyboardInterrupt:

@@ -232,6 +232,20 @@ def test_what_can_not_be_hosted(here: Here, shop: Path, thing: str, sentence: st
     assert done.sentence == sentence
 
 
+@pytest.mark.parametrize("other", ["def total(self, net): ...", "def __init__(self, a): ...", "total = 1"])
+def test_nothing_is_made_where_something_can_not_be_hosted(here: Here, shop: Path, other: str) -> None:
+    (shop / "eager.py").write_text(
+        "import pathlib\n"
+        "class First:\n"
+        "    def __init__(self) -> None: pathlib.Path('made').touch()\n"
+        "    def total(self) -> int: ...\n"
+        f"class Second:\n    {other}\n"
+    )
+    done = here("serve", "eager:First", "eager:Second", "--listen", TCP, *ANONYMOUS)
+    assert (done.code, done.out) == (2, "")
+    assert not (shop / "made").exists()
+
+
 def test_a_module_that_is_no_text(here: Here, shop: Path) -> None:
     (shop / "zero.py").write_bytes(b"a = 1\0\n")
     done = here("serve", "zero:Shop", "--listen", TCP, *ANONYMOUS)
