@@ -246,6 +246,17 @@ def test_nothing_is_made_where_something_can_not_be_hosted(here: Here, shop: Pat
     assert not (shop / "made").exists()
 
 
+@pytest.mark.parametrize("where", ["module", "constructor"])
+def test_an_interrupt_while_something_is_made_is_one(here: Here, shop: Path, where: str) -> None:
+    made = "raise KeyboardInterrupt" if where == "constructor" else "..."
+    (shop / "stopped.py").write_text(
+        f"class Shop:\n    def total(self) -> int: ...\n    def __init__(self) -> None: {made}\n"
+        + ("raise KeyboardInterrupt\n" if where == "module" else "")
+    )
+    done = here("serve", "stopped:Shop", "--listen", TCP, *ANONYMOUS)
+    assert (done.code, done.out, done.err) == (130, "", "")
+
+
 def test_a_module_that_is_no_text(here: Here, shop: Path) -> None:
     (shop / "zero.py").write_bytes(b"a = 1\0\n")
     done = here("serve", "zero:Shop", "--listen", TCP, *ANONYMOUS)

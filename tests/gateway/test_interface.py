@@ -122,6 +122,21 @@ def test_a_type_that_cannot_cross() -> None:
         share({"Odd": Odd()})
 
 
+def test_what_is_handed_out_by_reference_is_looked_at_when_it_is_called() -> None:
+    def unresolved(a: Nowhere) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+    def unfit(a: complex) -> None: ...
+
+    with pytest.raises(
+        InterfaceError, match=r"^an annotation of m can't be resolved: name 'Nowhere' is not defined; "
+    ):
+        Method("m", unresolved)
+    with pytest.raises(
+        InterfaceError, match=r"^the type of a in m can't cross the wire: complex has no form"
+    ):
+        Method("m", unfit)
+
+
 def test_two_streams() -> None:
     async def two(a: AsyncIterator[int], b: AsyncIterator[int]) -> None: ...
 
