@@ -10,13 +10,16 @@ from graftwire.gateway.discovery import DESCRIBE
 from graftwire.gateway.metadata.build import build
 from graftwire.gateway.metadata.diff import Change, diff
 from graftwire.gateway.metadata.encode import decode
+from graftwire.gateway.metadata.model import MetadataError
 from graftwire.gateway.metadata.share import shared
-from graftwire.protocol.errors import Error, SessionError
+from graftwire.protocol.convert import converter
+from graftwire.protocol.errors import CallError, Error, SessionError, ValueRefused
 
 if TYPE_CHECKING:
     from .client import Client
 
 _SHOWN: Final = 3  # changes that the text of an exception names
+_AS_LISTED: Final = converter(list[tuple[str, str | None, bytes]])  # DESCRIBE-2
 
 
 class InterfaceChanged(Error):
@@ -40,10 +43,16 @@ async def compare(client: Client, interface: type[Any], name: str) -> list[Chang
     does not say what it hosts, SessionError where it says what can't be right.
     """
     ours = shared(build(interface, name))
-    listed: Any = await client.call(DESCRIBE)
     try:
-        digests = {each: digest for each, _, digest in listed}
-    except (TypeError, ValueError):
+        listed: Any = await client.call(DESCRIBE)
+    except CallError as error:
+        error.add_note(
+            f"{name} was to be compared with what the other side hosts, which has to allow this side {DESCRIBE}"
+        )
+        raise
+    try:
+        digests = {each: digest for each, _, digest in _AS_LISTED(listed)}
+    except ValueRefused:
         raise SessionError("the list of interfaces that the other side gives can't be read") from None
     digest = digests.get(name)
     if digest is None:
@@ -53,4 +62,10 @@ async def compare(client: Client, interface: type[Any], name: str) -> list[Chang
     data: Any = await client.call(DESCRIBE, digest)
     if not isinstance(data, bytes) or hashlib.sha256(data).digest() != digest:
         raise SessionError("the metadata that the other side gives are not those of the digest (DESCRIBE-3)")
-    return diff(ours.interface, decode(data))
+    try:
+        theirs = decode(data)
+    except MetadataError as error:
+        raise SessionError(
+            f"what the other side gives for {name} is no metadata of an interface: {error.text} ({error.clause})"
+        ) from None
+    return diff(ours.interface, theirs)

@@ -6,7 +6,6 @@ used to look up an attribute.
 
 from __future__ import annotations
 
-import collections.abc
 import functools
 import inspect
 import typing
@@ -16,9 +15,10 @@ from typing import Any, Final, TypeVar
 from graftwire.protocol import frames
 from graftwire.protocol.convert import converter
 from graftwire.protocol.errors import BadArguments, ValueRefused
+from graftwire.protocol.records import hints_of
 
 from .members import RAISES, Untyped, members_of
-from .metadata.build import build
+from .metadata.build import GIVES, TAKES, outermost
 from .problems import InterfaceError
 
 __all__ = ["InterfaceError", "Method", "Untyped", "methods_of", "nonblocking", "public_names", "raises"]
@@ -27,16 +27,6 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 _NONBLOCKING: Final = "__graftwire_nonblocking__"
 _RAISES: Final = RAISES
-_STREAMS: Final = frozenset(
-    {
-        collections.abc.AsyncIterator,
-        collections.abc.AsyncIterable,
-        collections.abc.AsyncGenerator,
-        collections.abc.Iterator,
-        collections.abc.Generator,
-    }
-)
-_ASYNC_STREAMS: Final = frozenset({collections.abc.AsyncIterator, collections.abc.AsyncIterable})
 # Of what is written in C and does not say what it takes: it finds out itself.
 _ANYTHING: Final = inspect.Signature(
     [
@@ -111,9 +101,11 @@ class Method:
         self.item: Callable[[object], Any] | None = None
         for parameter in _signature(function).parameters.values():
             hint = hints.get(parameter.name, Any)
-            if _outermost(hint) in _ASYNC_STREAMS:
+            if outermost(hint) in TAKES:
                 if self.stream_parameter is not None:
-                    raise InterfaceError(f"{name} takes two streams; a call carries one")
+                    raise InterfaceError(
+                        f"{name} takes two streams; a call carries one: make the other one a list"
+                    )
                 items = typing.get_args(hint)
                 if not items:
                     raise InterfaceError(
@@ -131,7 +123,7 @@ class Method:
         self._required = sum(p.default is p.empty for p, _ in self._parameters)
         self._names = {p.name for p, _ in self._parameters}
         self.returns = hints.get("return", Any)
-        gives_stream = _outermost(self.returns) in _STREAMS or (
+        gives_stream = outermost(self.returns) in GIVES or (
             inspect.isasyncgenfunction(behind) or inspect.isgeneratorfunction(behind)
         )
         result_type = self.returns
@@ -233,14 +225,9 @@ def _hints(name: str, function: Callable[..., object]) -> dict[str, Any]:
     if not hasattr(written, "__annotations__"):
         return {}  # written in C
     try:
-        return typing.get_type_hints(written, include_extras=True)
-    except (NameError, TypeError, AttributeError) as error:
-        raise InterfaceError(f"an annotation of {name} can't be resolved: {error}") from error
-
-
-def _outermost(hint: Any) -> Any:
-    """The class of an annotation, without what stands in its brackets; None for one that is no class."""
-    return typing.get_origin(hint) or (hint if isinstance(hint, type) else None)
+        return hints_of(written, name)
+    except TypeError as error:
+        raise InterfaceError(str(error)) from None
 
 
 def _converter(name: str, parameter: str, hint: Any) -> Callable[[object], Any] | None:
@@ -257,18 +244,16 @@ def public_names(cls: type) -> list[str]:
     return [member.name for member in members_of(cls)]
 
 
-def methods_of(hosted: object, prefix: str, *, allow_untyped: bool = False) -> dict[str, Method]:
+def methods_of(hosted: object, prefix: str) -> dict[str, Method]:
     """The callable methods of an object, by target: `prefix.name`. Of a class, its class and static methods.
 
-    `allow_untyped`: what has no annotation is taken as it is (so it is for `Untyped`, too). Raises InterfaceError with
-    everything that is wrong. Where `prefix` is empty, the object was handed out by reference: it has no interface that
-    was declared, so nothing but the types that it has is looked at, and that at each call.
+    What is hosted under a name was checked before, when its metadata was made (`metadata.share`). Where `prefix` is
+    empty, the object was handed out by reference: it has no interface that was declared, so nothing but the types that
+    it has is looked at, and that at each call. Raises InterfaceError for a type that can't cross the wire.
     """
     if isinstance(hosted, Untyped):
-        hosted, allow_untyped = hosted.hosted, True
+        hosted = hosted.hosted
     cls, instance = (hosted, False) if isinstance(hosted, type) else (type(hosted), True)
-    if prefix:
-        build(cls, prefix, allow_untyped=allow_untyped, instance=instance)
     return {
         f"{prefix}.{member.name}": Method(f"{prefix}.{member.name}", member.bound_to(hosted))
         for member in members_of(cls, instance=instance, told=bool(prefix))

@@ -111,6 +111,8 @@ def exposed(member: Exposed) -> Exposed:
     into its body. Returns what it was given. Raises TypeError for what can't carry the mark or can never be public.
     """
     function = _function(member) or member
+    if not callable(function) or isinstance(function, type):
+        raise TypeError("only a method or a property can be exposed; write one that calls it")
     if getattr(function, "__name__", "").startswith("_"):
         raise TypeError("a name with an underscore in front is never public")
     try:
@@ -182,27 +184,39 @@ def _candidates(cls: type, *, told: bool) -> Iterator[tuple[str, object, Member 
 def _member(name: str, found: object, owner: type, cls: type, *, declared: bool, told: bool) -> Member | None:
     function = _function(found) or found
     if not callable(function) or isinstance(found, type):
+        # partialmethod, cached_property and the like; what has a __set__ (a slot) was never taken for a method.
+        if told and declared and hasattr(type(found), "__get__") and not inspect.isdatadescriptor(found):
+            _tell(
+                cls,
+                name,
+                "is neither a method nor a property, so it is not public; write a method that calls it",
+            )
         return None
     marked = getattr(function, _EXPOSED, False) is True
     if not (declared or marked):
         return None
     if not marked and not _written_in(function, owner):
         if told:
-            _log.warning(
-                "%s%s.%s was not written in that class, so it is not public; write a method that calls it, or mark it "
-                "with graftwire.exposed",
-                "" if cls.__module__ == "__main__" else f"{cls.__module__}.",
-                cls.__qualname__,
+            _tell(
+                cls,
                 name,
+                "was not written in that class, so it is not public; write a method that calls it, or mark it with "
+                "graftwire.exposed",
             )
         return None
     if isinstance(found, property):
         annotated = "return" in getattr(inspect.unwrap(function), "__annotations__", {})
-        return Member(name, function, Kind.PROPERTY) if annotated else None
+        return Member(name, function, Kind.PROPERTY) if annotated or marked else None
     if isinstance(found, classmethod):
         return Member(name, function, Kind.CLASS)
-    static = isinstance(found, staticmethod) or not inspect.isfunction(function)
+    # What does not bind itself to the object is called as it is: a partial, an object with `__call__`.
+    static = isinstance(found, staticmethod) or not hasattr(type(function), "__get__")
     return Member(name, function, Kind.STATIC if static else Kind.INSTANCE)
+
+
+def _tell(cls: type, name: str, what: str) -> None:
+    module = "" if cls.__module__ == "__main__" else f"{cls.__module__}."
+    _log.warning("%s%s.%s %s", module, cls.__qualname__, name, what)
 
 
 def _written_in(function: object, owner: type) -> bool:

@@ -8,7 +8,7 @@ classes only declare: what implements them is hosted.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from types import ModuleType
 from typing import Any
@@ -17,28 +17,6 @@ from graftwire.protocol.records import layout_of
 
 from .members import is_protocol, mark_of, members_of, name_of
 from .problems import InterfaceError, place_of_class
-
-
-def host_module(module: ModuleType) -> dict[str, object]:
-    """One object of each public class of a module, by the name to host it under; for `serve`.
-
-    They are made without arguments. Raises InterfaceError with everything that is wrong: no public class, two of one
-    name, one that can't be made so.
-    """
-    classes = public_classes(module)
-    problems: list[str] = []
-    hosted: dict[str, object] = {}
-    for name, cls in classes.items():
-        needed = needed_arguments(cls)
-        if needed:
-            problems.append(
-                f"{place_of_class(cls)}{name} needs {needed} to be made; make it yourself and host that"
-            )
-        else:
-            hosted[name] = cls()
-    if problems:
-        raise InterfaceError(*problems)
-    return hosted
 
 
 def public_classes(module: ModuleType) -> dict[str, type]:
@@ -64,7 +42,9 @@ def public_classes(module: ModuleType) -> dict[str, type]:
 
 
 def _classes(module: ModuleType) -> Iterator[type]:
-    listed = {name for name in getattr(module, "__all__", ()) if isinstance(name, str)}
+    listed: object = getattr(module, "__all__", ())
+    if not isinstance(listed, Sequence) or isinstance(listed, str):
+        raise InterfaceError(f"the __all__ of the module {module.__name__} is no list of names; make it one")
     found: Any
     for name, found in vars(module).items():
         if not isinstance(found, type) or name.startswith("_") or found.__module__ != module.__name__:

@@ -12,6 +12,7 @@ from typing import Final
 from . import errors, values
 from .convert import converter
 from .errors import CallError, ErrorCode, ValueRefused
+from .records import hints_of
 
 _CLASSES: Final[dict[ErrorCode, type[CallError]]] = {
     ErrorCode.CANCELLED: errors.CallCancelled,
@@ -78,9 +79,16 @@ def describe_exception(error: Exception, reference: Callable[[object], int] | No
 
 
 def field_types(declared: type[Exception]) -> dict[str, object]:
-    """The public annotated attributes of an exception's class and of its bases, with their types."""
-    hints = typing.get_type_hints(declared)
-    return {name: hint for name, hint in hints.items() if not name.startswith("_")}
+    """The public annotated attributes of an exception's class and of its bases, with their types.
+
+    A ClassVar is an attribute of the class, and none of these. Raises TypeError if an annotation can't be resolved.
+    """
+    hints = hints_of(declared, f"the exception {declared.__name__}", extras=False)
+    return {
+        name: hint
+        for name, hint in hints.items()
+        if not name.startswith("_") and typing.ClassVar not in (hint, typing.get_origin(hint))
+    }
 
 
 def rebuild_exception(error: errors.ApplicationError, declared: Mapping[str, type[Exception]]) -> Exception:

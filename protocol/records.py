@@ -148,13 +148,27 @@ def field_hints(cls: type[Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
 
     Raises TypeError if one can't be resolved (a name that is only known inside of a function).
     """
-    try:
-        hints = typing.get_type_hints(cls, include_extras=True)
-    except (NameError, AttributeError) as error:
-        raise TypeError(f"an annotation of {cls.__qualname__} can't be resolved: {error}") from None
+    hints = hints_of(cls, cls.__qualname__)
     variables: dict[Any, Any] = {}
     _bind(cls, arguments, variables)
     return {name: substitute(hint, variables) for name, hint in hints.items()} if variables else hints
+
+
+def hints_of(annotated: Any, name: str, *, extras: bool = True) -> dict[str, Any]:
+    """The annotations of a class or of a function, which is called `name`; without `extras`, those in `Annotated` go.
+
+    Annotations are code, also where they are texts. Raises TypeError, in one sentence with the remedy, for whatever
+    they raise; RecursionError passes, because it says as much of where this was called.
+    """
+    try:
+        return typing.get_type_hints(annotated, include_extras=extras)
+    except RecursionError:
+        raise
+    except NameError as error:
+        reason = f"{error}; define or import it in the module, outside of functions and of `if TYPE_CHECKING`"
+    except Exception as error:  # noqa: BLE001 - whatever an annotation does
+        reason = f"it raises {type(error).__name__}; correct it"
+    raise TypeError(f"an annotation of {name} can't be resolved: {reason}")
 
 
 def _bind(cls: Any, arguments: tuple[Any, ...], variables: dict[Any, Any]) -> None:

@@ -8,6 +8,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Before any test module is imported, since `@settings` takes what is set then: how quick a machine is proves nothing.
+settings.register_profile("graftwire", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("graftwire")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

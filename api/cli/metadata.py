@@ -76,6 +76,9 @@ def _changes(old: list[Interface], new: list[Interface]) -> list[Change]:
 def _find(what: str, *, allow_untyped: bool) -> list[Interface]:
     """The interfaces of a class, of a module, or of a file."""
     if not os.path.isfile(what):
+        if os.sep in what or what.endswith((".cbor", ".json")):
+            form = "--json" if what.endswith(".json") else "--cbor"
+            raise Failure(f"there is no file {what}; write it with graftwire metadata {form} --output")
         return interfaces(what, allow_untyped=allow_untyped)
     try:
         with open(what, "rb") as file:

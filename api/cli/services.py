@@ -6,53 +6,70 @@ import importlib
 import inspect
 import os
 import sys
+import sysconfig
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Final
 
+import graftwire
 from graftwire import InterfaceError
 from graftwire.gateway.members import NAME, RESERVED, Untyped, name_of
 from graftwire.gateway.metadata.build import build
 from graftwire.gateway.metadata.model import Interface
-from graftwire.gateway.metadata.share import share
 from graftwire.gateway.modules import needed_arguments, public_classes
 
 from .failure import Failure, of_problems
 
 _EXAMPLE: Final = "as in shop:Invoices"
+_OURS: Final = os.path.join(os.path.dirname(graftwire.__file__), "")
+# Where code is that the user has not written; what is imported comes by way of "<frozen importlib._bootstrap>".
+_LIBRARIES: Final = (
+    "<",
+    _OURS,
+    *(os.path.join(sysconfig.get_path(each), "") for each in ("stdlib", "platstdlib", "purelib", "platlib")),
+)
 
 
 def find(texts: Iterable[str], *, allow_untyped: bool = False) -> dict[str, object]:
-    """The objects to host, by the names to host them under. Raises Failure with all that is wrong with them."""
-    found: dict[str, object] = {}
+    """The objects to host, by the names to host them under. Raises Failure with all that is wrong with them.
+
+    Nothing is made before everything is known to be right.
+    """
+    named: dict[str, tuple[object, str]] = {}
     for text in texts:
         for name, hosted, place in _named(text):
-            if name in found:
+            if name in named:
                 raise Failure(f"two of them would be called {name}; rename one, as in Other={place}")
-            found[name] = _made(hosted, place) if isinstance(hosted, type) else hosted
-    if allow_untyped:
-        found = {name: Untyped(hosted) for name, hosted in found.items()}
-    try:
-        share(found)
-    except InterfaceError as error:
-        raise of_problems(error) from None
-    return found
+            named[name] = hosted, place
+    for hosted, place in named.values():
+        if isinstance(hosted, type):
+            _check_it_can_be_made(hosted, place)
+    _described({name: hosted for name, (hosted, _) in named.items()}, allow_untyped=allow_untyped)
+    made = {
+        name: _made(hosted, place) if isinstance(hosted, type) else hosted
+        for name, (hosted, place) in named.items()
+    }
+    return {name: Untyped(each) for name, each in made.items()} if allow_untyped else made
 
 
 def interfaces(text: str, *, allow_untyped: bool = False) -> list[Interface]:
     """The interfaces of what `find` would host for `text`; nothing of it is made. Raises Failure."""
+    return _described({name: hosted for name, hosted, _ in _named(text)}, allow_untyped=allow_untyped)
+
+
+def _described(named: Mapping[str, object], *, allow_untyped: bool) -> list[Interface]:
+    """The interfaces of objects, and of what will be made of classes."""
     problems: list[str] = []
     found: list[Interface] = []
-    for name, hosted, _ in _named(text):
+    for name, hosted in named.items():
+        cls = hosted if isinstance(hosted, type) else type(hosted)
         try:
-            found.append(
-                build(hosted if isinstance(hosted, type) else type(hosted), name, allow_untyped=allow_untyped)
-            )
+            found.append(build(cls, name, allow_untyped=allow_untyped))
         except InterfaceError as error:
             problems += error.problems
     if problems:
-        raise of_problems(InterfaceError(*problems))
+        raise of_problems(InterfaceError(*dict.fromkeys(problems)))
     return found
 
 
@@ -73,6 +90,10 @@ def _named(text: str) -> list[tuple[str, object, str]]:
         found: object = getattr(module, path)
     except AttributeError:
         raise Failure(f"the module {module_name} has nothing called {path}; check the name") from None
+    except Exception as error:  # noqa: BLE001 - whatever the module's own __getattr__ raises
+        raise Failure(
+            f"the module {module_name} has nothing called {path}; its __getattr__ raises {type(error).__name__}"
+        ) from None
     name = name or name_of(found if isinstance(found, type) else type(found))
     if not NAME.fullmatch(name) or name.startswith(RESERVED):
         raise Failure("the name of what is hosted is printable ASCII without spaces, and not graftwire.…")
@@ -88,21 +109,26 @@ def _of_module(module_name: str) -> list[tuple[str, object, str]]:
 
 
 def _module(name: str) -> ModuleType:
+    if not all(name.split(".")):
+        raise Failure(f"{name} is no name of a module")
     _check_only_one(name)
     try:
         module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
-            raise Failure(
-                f"there is no module {name} in this directory or among the installed packages"
-            ) from None
-        raise Failure(f"the module {name} needs the module {error.name}, which is not installed") from None
-    except (ValueError, TypeError):  # a name such as `.shop` or `shop..x`
-        raise Failure(f"{name} is no name of a module") from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's module raises is about that module
-        raise Failure(f"the module {name} can't be imported: {_where(error)}") from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever the user's module raises, SystemExit too, is about it
+        raise Failure(_not_imported(name, error)) from None
     _check_it_is_that_one(name, module)
     return module
+
+
+def _not_imported(name: str, error: BaseException) -> str:
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing is None:
+        return f"the module {name} can't be imported: {_where(error)}"
+    if name == missing or name.startswith(missing + "."):
+        return f"there is no module {name} in this directory or among the installed packages"
+    return f"the module {name} needs the module {missing}, which is not installed"
 
 
 def _here(name: str) -> list[str]:
@@ -132,7 +158,7 @@ def _check_it_is_that_one(name: str, module: ModuleType) -> None:
         )
 
 
-def _made(cls: type, place: str) -> object:
+def _check_it_can_be_made(cls: type, place: str) -> None:
     if inspect.isabstract(cls):
         raise Failure(f"{place} is abstract, so it can't be made; serve a class that implements all of it")
     needed = needed_arguments(cls)
@@ -142,15 +168,27 @@ def _made(cls: type, place: str) -> object:
             f"{place} needs {needed} to be made; make one in the module, as in `it = {cls.__name__}(…)`, and serve "
             f"{module}:it"
         )
+
+
+def _made(cls: type, place: str) -> object:
     try:
         return cls()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's class raises is about that class
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever the user's class raises, SystemExit too, is about it
         raise Failure(f"{place} can't be made: {_where(error)}") from None
 
 
 def _where(error: BaseException) -> str:
-    """What kind of exception it is and where it was raised; its text may hold anything, so it stays away."""
+    """What kind of exception it is, and where in the user's own code; its text only if it is one of ours."""
     if isinstance(error, SyntaxError):
-        return f"SyntaxError in {os.path.basename(error.filename or '?')}, line {error.lineno}"
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {os.path.basename(place.filename)}, line {place.lineno}"
+        if (
+            error.filename is None
+        ):  # of what is no text at all; Python says no more, and its words are no data
+            return f"SyntaxError ({error.msg})"
+        return f"SyntaxError in {os.path.basename(error.filename)}, line {error.lineno}"
+    places = traceback.extract_tb(error.__traceback__)
+    own = [each for each in places if not each.filename.startswith(_LIBRARIES)]
+    place = (own or places)[-1]
+    text = f": {error}" if places[-1].filename.startswith(_OURS) else ""
+    return f"{type(error).__name__} in {os.path.basename(place.filename)}, line {place.lineno}{text}"

@@ -87,7 +87,7 @@ class Annotations:
         self._untyped = untyped
         self._records: dict[str, Record | None] = {}
         self._enums: dict[str, Enum] = {}
-        self._classes: dict[str, type] = {}
+        self._classes: dict[str, tuple[type, tuple[Type, ...]]] = {}
         self._open: list[object] = []
 
     @property
@@ -188,15 +188,16 @@ class Annotations:
         return TupleOf(tuple(self._type(each) for each in arguments))
 
     def _enum(self, cls: type[PythonEnum]) -> EnumNamed:
-        self._claim(cls.__name__, cls)
+        self._claim(cls.__name__, cls, ())
         self._enums[cls.__name__] = Enum(cls.__name__, tuple(sorted(cls.__members__)))
         return EnumNamed(cls.__name__)
 
     def _record(self, cls: type[Any], arguments: tuple[Any, ...]) -> RecordNamed:
         name = cls.__name__
-        if arguments:
-            name += f"[{', '.join(type_text(self._type(each)) for each in arguments)}]"
-        self._claim(name, cls)
+        types = tuple(self._type(each) for each in arguments)
+        if types:
+            name += f"[{', '.join(map(type_text, types))}]"
+        self._claim(name, cls, types)
         if name not in self._records:
             self._records[name] = None  # for a record inside of itself
             aliases, self._open = self._open, []
@@ -221,13 +222,16 @@ class Annotations:
                 raise TypeError(f"the field {field.key} of {name}: {error}") from None
         return Record(name, layout.closed, tuple(sorted(fields, key=lambda field: field.name)))
 
-    def _claim(self, name: str, cls: type) -> None:
-        """Two classes can't share a name: there would be one record or enum of it in the metadata."""
-        known = self._classes.setdefault(name, cls)
+    def _claim(self, name: str, cls: type, arguments: tuple[Type, ...]) -> None:
+        """Two types can't share a name: there would be one record or enum of it in the metadata."""
+        known, known_arguments = self._classes.setdefault(name, (cls, arguments))
         if known is not cls:
-            raise TypeError(
-                f"{cls.__module__} and {known.__module__} each have something called {name}; rename one of the two"
-            )
+            both = " and ".join(f"{each.__module__}.{each.__qualname__}" for each in (cls, known))
+            raise TypeError(f"{both} are both called {name}; rename one of the two")
+        if (
+            known_arguments != arguments
+        ):  # a class that is called like a type, as in Page[int] and Page[integer]
+            raise TypeError(f"two records would be called {name}; rename a class in the brackets")
 
 
 def union(types: Iterable[Type]) -> Type:

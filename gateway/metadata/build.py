@@ -11,6 +11,7 @@ from typing import Any, Final
 from graftwire.gateway.members import NAME, RAISES, Kind, Member, members_of, version_of
 from graftwire.gateway.problems import InterfaceError, place, place_of_class, written
 from graftwire.protocol.failures import field_types
+from graftwire.protocol.records import hints_of
 
 from .annotations import Annotations
 from .encode import encode
@@ -28,8 +29,8 @@ from .model import (
     Type,
 )
 
-_TAKES: Final = frozenset({collections.abc.AsyncIterator, collections.abc.AsyncIterable})
-_GIVES: Final = _TAKES | {
+TAKES: Final = frozenset({collections.abc.AsyncIterator, collections.abc.AsyncIterable})
+GIVES: Final = TAKES | {
     collections.abc.AsyncGenerator,
     collections.abc.Iterator,
     collections.abc.Generator,
@@ -66,7 +67,10 @@ def build(cls: type, name: str, *, allow_untyped: bool = False, instance: bool =
     reader = _Reader(cls, name, untyped=allow_untyped)
     members = members_of(cls, instance=instance)
     if not members:
-        reader.problems.append(f"{name} has no public method, so there is nothing to call")
+        reader.problems.append(
+            f"{place_of_class(cls)}{name} has no public method, so there is nothing to call; write one in the class "
+            "itself, or mark one that it has with graftwire.exposed"
+        )
     methods = [reader.method(member) for member in members]
     if reader.problems:
         raise InterfaceError(*dict.fromkeys(reader.problems))  # one in a record that two methods use is one
@@ -85,6 +89,11 @@ def build(cls: type, name: str, *, allow_untyped: bool = False, instance: bool =
             f"{place_of_class(cls)}{name} can't be described: {error.text}; make it simpler"
         ) from None
     return interface
+
+
+def outermost(hint: Any) -> Any:
+    """The class of an annotation, without what stands in its brackets; None for one that is no class."""
+    return typing.get_origin(hint) or (hint if isinstance(hint, type) else None)
 
 
 class _Reader:
@@ -119,9 +128,9 @@ class _Reader:
             hint = hints.get(parameter.name, inspect.Parameter.empty)
             if hint is parameter.empty and not self._untyped:
                 wrong(f"{what} has no type; annotate it, as in {parameter.name}: str (Any takes everything)")
-            if typing.get_origin(hint) in _TAKES:
+            if outermost(hint) in TAKES:
                 if takes is not None:
-                    wrong(f"{target} takes two streams; a call carries one")
+                    wrong(f"{target} takes two streams; a call carries one: make the other one a list")
                 takes = self._item(hint, what, wrong)
                 continue
             parameters.append(
@@ -143,22 +152,21 @@ class _Reader:
         self, function: Callable[..., Any], target: str, wrong: Callable[[str], None]
     ) -> dict[str, Any] | None:
         try:
-            return typing.get_type_hints(written(function), include_extras=True)
-        except NameError as error:
-            wrong(
-                f"an annotation of {target} can't be resolved: {error}; define or import it in the module, outside "
-                "of functions and of `if TYPE_CHECKING`"
-            )
-        except (TypeError, AttributeError, SyntaxError, RecursionError) as error:
-            wrong(
-                f"an annotation of {target} can't be resolved: it raises {type(error).__name__}; correct it"
-            )
+            return hints_of(written(function), target)
+        except TypeError as error:
+            wrong(str(error))
+        except RecursionError:
+            wrong(f"an annotation of {target} can't be resolved: it is too deep; make it simpler")
         return None
 
     @staticmethod
     def _parameters(member: Member, target: str, wrong: Callable[[str], None]) -> Iterable[inspect.Parameter]:
         """The parameters that a caller gives: without the one that the method is bound to."""
-        parameters = list(inspect.signature(member.function).parameters.values())
+        try:
+            parameters = list(inspect.signature(member.function).parameters.values())
+        except ValueError:  # written in C, inside of a partial
+            wrong(f"{target} does not say what it takes; write a method that calls it")
+            return []
         if member.kind is Kind.STATIC:
             return parameters
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -198,7 +206,7 @@ class _Reader:
                 example = "AsyncIterator[int]" if generator else "None"
                 wrong(f"{target} has no return type; annotate it, as in `-> {example}`")
             return generator, Scalar.ANY
-        if generator or typing.get_origin(hint) in _GIVES:
+        if generator or outermost(hint) in GIVES:
             return True, self._item(hint, f"the result of {target}", wrong)
         return False, self._type(hint, f"the result of {target}", wrong)
 
@@ -219,10 +227,8 @@ class _Reader:
     def _failure(self, name: str, cls: type[Exception], wrong: Callable[[str], None]) -> Failure:
         try:
             types = field_types(cls)
-        except (NameError, TypeError, AttributeError) as error:
-            wrong(
-                f"an annotation of the exception {name} can't be resolved: it raises {type(error).__name__}; correct it"
-            )
+        except TypeError as error:
+            wrong(str(error))
             types = {}
         return Failure(
             name,

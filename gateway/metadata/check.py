@@ -133,13 +133,19 @@ def _check_names(interface: Interface) -> None:
             "META-3",
             "a method has a name that no target can have",
         )
-    others = [
-        *(each.name for each in (*interface.enums, *interface.records, *interface.exceptions)),
-        *(parameter.name for method in interface.methods for parameter in method.parameters),
-    ]
-    _demand(all(others), "META-3", "an empty name")
-    for name in [*others, *(m for e in interface.enums for m in e.members)]:
+    for name in _labels(interface):
+        _demand(name != "", "META-3", "an empty name")
         _demand(not _CONTROL.search(name), "META-3", "a name with control characters")
+
+
+def _labels(interface: Interface) -> Iterator[str]:
+    """Every name in an interface but its own and those of its methods."""
+    for enum in interface.enums:
+        yield from (enum.name, *enum.members)
+    for fields in (*interface.exceptions, *interface.records):
+        yield from (fields.name, *(field.name for field in fields.fields))
+    for method in interface.methods:
+        yield from (parameter.name for parameter in method.parameters)
 
 
 def _ascending(names: Sequence[str]) -> None:

@@ -36,8 +36,9 @@ def diff(old: Interface, new: Interface) -> list[Change]:
         )
     methods = {method.name: method for method in new.methods}
     known = {method.name for method in old.methods}
+    comparison = _Comparison(old, new)
     for method in old.methods:
-        changes += _Comparison(old, new, method, methods.get(method.name)).changes()
+        changes += comparison.changes(method, methods.get(method.name))
     added = [Change(f"{old.name}.{name}", "is new", False) for name in methods if name not in known]
     changes = sorted([*changes, *added], key=lambda change: change.where)
     if not changes:  # only the names of records or enums, which do not cross the wire
@@ -62,20 +63,19 @@ def affected(old: Interface, new: Interface) -> dict[str, list[str]]:
 
 
 class _Comparison:
-    """What has become of one method."""
+    """What has become of the methods of an interface, one after the other."""
 
-    def __init__(self, old: Interface, new: Interface, was: Method, now: Method | None) -> None:
-        self._where = f"{old.name}.{was.name}"
-        self._was = was
-        self._now = now
+    def __init__(self, old: Interface, new: Interface) -> None:
         self._interfaces = old, new
         self._names = names_of(old), names_of(new)
         self._arguments = Fit(*self._names, "is refused")
         self._results = Fit(self._names[1], self._names[0], "is new to callers")
+        self._where = ""
         self._found: list[Change] = []
 
-    def changes(self) -> list[Change]:
-        was, now = self._was, self._now
+    def changes(self, was: Method, now: Method | None) -> list[Change]:
+        """The changes of one method; None if it is gone."""
+        self._where, self._found = f"{self._interfaces[0].name}.{was.name}", []
         if now is None:
             self._say("is gone", breaking=True)
             return self._found

@@ -51,13 +51,19 @@ class _Parameters:
     def _say(self, what: str, *, breaking: bool) -> None:
         self.found.append((what, breaking))
 
+    def _meet(self, now: Parameter) -> None:
+        if now.name in self._met:
+            what = f"the parameter {now.name} takes what two of them took: by position, and by name"
+            self._say(what, breaking=True)
+        self._met.add(now.name)
+
     def _positional(self, was: Parameter, position: int) -> None:
         """One that is given by its position alone: its name means nothing."""
         if position >= len(self._placed):
             self._gone_or_absorbed(was, self._rest)
             return
         now = self._placed[position]
-        self._met.add(now.name)
+        self._meet(now)
         if now.name != was.name:
             self._say(f"the parameter {was.name} is now called {now.name}", breaking=False)
         if now.kind is ParameterKind.EITHER and self._old_rest_named is not None:
@@ -77,7 +83,7 @@ class _Parameters:
             else:
                 self._say(f"the parameter {was.name} is gone, or has another name", breaking=True)
             return
-        self._met.add(now.name)
+        self._meet(now)
         if now.kind is ParameterKind.NAMED:
             self._say(f"the parameter {was.name} can't be given by position any more", breaking=True)
         elif self._placed.index(now) != position:
@@ -89,7 +95,7 @@ class _Parameters:
         if now is None:
             self._gone_or_absorbed(was, self._rest_named)
             return
-        self._met.add(now.name)
+        self._meet(now)
         if now.kind is not was.kind and self._old_rest is not None:
             self._say(f"the parameter {was.name} takes what was one of {self._old_rest.name}", breaking=True)
         elif now.kind is not was.kind:
@@ -105,7 +111,8 @@ class _Parameters:
         for reason in reasons:
             self._say(f"the parameter {was.name} is now one of {rest.name}: {reason}", breaking=True)
         if not reasons:
-            self._say(f"the parameter {was.name} is now one of {rest.name}: {told}", breaking=False)
+            more = "" if was.type == rest.type else f": {told}"
+            self._say(f"the parameter {was.name} is now one of {rest.name}{more}", breaking=False)
 
     def _any_number(self, was: Parameter) -> None:
         now = self._rest if was.kind is ParameterKind.REST else self._rest_named

@@ -251,6 +251,20 @@ def _bad_content(book: Book) -> None:
     _bad(
         book, "name.parameter", "META-3", interface(method("a", parameter(""))), "A parameter without a name."
     )
+    _bad(
+        book,
+        "name.field",
+        "META-3",
+        gives(compound(18, text("R")), records=array(record("R", ("a\x1b", TEXT, TRUE)))),
+        "A field whose name has a control character.",
+    )
+    _bad(
+        book,
+        "name.member",
+        "META-3",
+        gives(compound(19, text("E")), enums=array(enum("E", ""))),
+        "A member of an enum without a name.",
+    )
     _bad(book, "version.empty", "META-3", interface(version=text("")), "An empty version.")
     _bad(book, "version.long", "META-3", interface(version=text("v" * 65)), "A version that is too long.")
     _bad(book, "order.methods", "META-4", interface(method("b"), method("a")), "Methods in another order.")

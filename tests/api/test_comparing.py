@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from typing import Any, Protocol
 
@@ -92,9 +93,17 @@ async def test_what_is_not_hosted_at_all() -> None:
 
 async def test_a_gateway_that_does_not_say_what_it_hosts() -> None:
     async with serving(allow=Only(lambda request: None)) as gateway:
-        with pytest.raises(graftwire.Denied):
+        with pytest.raises(graftwire.Denied) as caught:
             async with graftwire.connect(gateway.urls[0], expect=[Shop]):
                 raise AssertionError
+    assert caught.value.__notes__ == [
+        "Shop was to be compared with what the other side hosts, which has to allow this side graftwire.describe"
+    ]
+    async with graftwire.serve({}, f"memory:comparing-{next(_urls)}", auth=graftwire.Anonymous()) as gateway:
+        with pytest.raises(graftwire.UnknownTarget) as missing:
+            async with graftwire.connect(gateway.urls[0], expect=[Shop]):
+                raise AssertionError
+    assert missing.value.__notes__ == caught.value.__notes__
 
 
 class Lying:
@@ -113,6 +122,13 @@ class Lying:
     [
         (7, None, "the list of interfaces that the other side gives can't be read"),
         ([1], None, "the list of interfaces that the other side gives can't be read"),
+        ([["Shop", None, 7]], None, "the list of interfaces that the other side gives can't be read"),
+        ([[[], None, bytes(32)]], None, "the list of interfaces that the other side gives can't be read"),
+        (
+            [["Shop", None, hashlib.sha256(b"\x87\x01").digest()]],
+            b"\x87\x01",
+            "what the other side gives for Shop is no metadata of an interface: its bytes break VAL-1 (META-1)",
+        ),
         (
             [["Shop", None, bytes(32)]],
             b"something",

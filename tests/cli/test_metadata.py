@@ -139,6 +139,14 @@ HIDDEN = "there are two modules called colorsys: colorsys.py in this directory, 
                 "anew with graftwire metadata --cbor"
             ),
         ),
+        (
+            ["old/books.cbor"],
+            "there is no file old/books.cbor; write it with graftwire metadata --cbor --output",
+        ),
+        (
+            ["diff", "books.json", "books"],
+            "there is no file books.json; write it with graftwire metadata --json --output",
+        ),
         (["books", "--output", "nowhere/file"], "nowhere/file can't be written: no such file or directory"),
     ],
 )

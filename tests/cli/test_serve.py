@@ -165,7 +165,27 @@ def test_what_has_to_be_said(here: Here, arguments: list[str], sentence: str) ->
         ("shop.py:Shop", "there is no module shop.py in this directory or among the installed packages"),
         ("..shop:Shop", "..shop is no name of a module"),
         ("shop:Nothing", "the module shop has nothing called Nothing; check the name"),
-        ("shop:Empty", "Empty has no public method, so there is nothing to call"),
+        (
+            "shop:Empty",
+            (
+                "shop.py: Empty has no public method, so there is nothing to call; write one in the class itself, or "
+                "mark one that it has with graftwire.exposed"
+            ),
+        ),
+        ("leaving:Shop", "the module leaving can't be imported: SystemExit in leaving.py, line 2"),
+        ("skipping:Shop", "the module skipping can't be imported: BaseException in skipping.py, line 2"),
+        ("wrong:Shop", "the module wrong can't be imported: ValueError in wrong.py, line 1"),
+        ("parsing:Shop", "the module parsing can't be imported: JSONDecodeError in parsing.py, line 2"),
+        (
+            "unversioned:Shop",
+            (
+                "the module unversioned can't be imported: ValueError in unversioned.py, line 2: the version of an "
+                "interface is 1 to 64 printable ASCII characters without spaces, as in 1.2"
+            ),
+        ),
+        ("lazy:Shop", "the module lazy has nothing called Shop; its __getattr__ raises KeyError"),
+        ("wrong_all", "the __all__ of the module wrong_all is no list of names; make it one"),
+        ("leaving_later:Shop", "leaving_later:Shop can't be made: SystemExit in leaving_later.py, line 4"),
         (
             "shop:Needy",
             (
@@ -180,8 +200,6 @@ def test_what_has_to_be_said(here: Here, arguments: list[str], sentence: str) ->
         ("shop:Moody", "shop:Moody can't be made: OSError in shop.py, line 89"),
         ("broken:Shop", "the module broken can't be imported: SyntaxError in broken.py, line 2"),
         ("failing:Shop", "the module failing can't be imported: KeyError in failing.py, line 2"),
-        ("exiting:Shop", "the module exiting can't be imported: SystemExit in exiting.py, line 2"),
-        ("unlike:Exiting", "unlike:Exiting can't be made: SystemExit in unlike.py, line 4"),
         ("needing:Shop", "the module needing needs the module not_there, which is not installed"),
         (
             "a b=shop:Shop",
@@ -196,14 +214,55 @@ def test_what_has_to_be_said(here: Here, arguments: list[str], sentence: str) ->
 def test_what_can_not_be_hosted(here: Here, shop: Path, thing: str, sentence: str) -> None:
     (shop / "broken.py").write_text("\nsecret = = 1\n")
     (shop / "failing.py").write_text("\n{}['secret']\n")
-    (shop / "exiting.py").write_text("import sys\nsys.exit(0)\n")
-    (shop / "unlike.py").write_text(
-        "import sys\nclass Exiting:\n    def __init__(self):\n        sys.exit(0)\n"
-    )
     (shop / "needing.py").write_text("import not_there\n")
+    (shop / "leaving.py").write_text("import sys\nsys.exit(0)\n")
+    (shop / "skipping.py").write_text("\nraise BaseException\n")
+    (shop / "wrong.py").write_text("int('secret')\n")
+    (shop / "parsing.py").write_text("import json\njson.loads('secret')\n")
+    (shop / "unversioned.py").write_text(
+        "import graftwire\n@graftwire.interface(version='1 2')\nclass Shop: ...\n"
+    )
+    (shop / "lazy.py").write_text("def __getattr__(name): return {}[name]\n")
+    (shop / "wrong_all.py").write_text("__all__ = 7\n")
+    (shop / "leaving_later.py").write_text(
+        "class Shop:\n    def total(self) -> int: ...\n    def __init__(self) -> None:\n        raise SystemExit\n"
+    )
     done = here("serve", thing, "--listen", TCP, *ANONYMOUS)
     assert (done.code, done.out) == (2, "")
     assert done.sentence == sentence
+
+
+@pytest.mark.parametrize("other", ["def total(self, net): ...", "def __init__(self, a): ...", "total = 1"])
+def test_nothing_is_made_where_something_can_not_be_hosted(here: Here, shop: Path, other: str) -> None:
+    (shop / "eager.py").write_text(
+        "import pathlib\n"
+        "class First:\n"
+        "    def __init__(self) -> None: pathlib.Path('made').touch()\n"
+        "    def total(self) -> int: ...\n"
+        f"class Second:\n    {other}\n"
+    )
+    done = here("serve", "eager:First", "eager:Second", "--listen", TCP, *ANONYMOUS)
+    assert (done.code, done.out) == (2, "")
+    assert not (shop / "made").exists()
+
+
+@pytest.mark.parametrize("where", ["module", "constructor"])
+def test_an_interrupt_while_something_is_made_is_one(here: Here, shop: Path, where: str) -> None:
+    made = "raise KeyboardInterrupt" if where == "constructor" else "..."
+    (shop / "stopped.py").write_text(
+        f"class Shop:\n    def total(self) -> int: ...\n    def __init__(self) -> None: {made}\n"
+        + ("raise KeyboardInterrupt\n" if where == "module" else "")
+    )
+    done = here("serve", "stopped:Shop", "--listen", TCP, *ANONYMOUS)
+    assert (done.code, done.out, done.err) == (130, "", "")
+
+
+def test_a_module_that_is_no_text(here: Here, shop: Path) -> None:
+    (shop / "zero.py").write_bytes(b"a = 1\0\n")
+    done = here("serve", "zero:Shop", "--listen", TCP, *ANONYMOUS)
+    assert done.code == 2
+    assert done.sentence.startswith("the module zero can't be imported: SyntaxError")
+    assert "None" not in done.sentence
 
 
 def test_a_type_that_can_not_be_resolved(here: Here) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from graftwire.gateway.interface import InterfaceError, Method, methods_of, nonblocking, raises
+from graftwire.gateway.metadata.share import share
 from graftwire.protocol import frames
 from graftwire.protocol.errors import BadArguments
 
@@ -109,8 +110,8 @@ def test_the_function_stays_the_one_that_was_written() -> None:
 
 
 def test_nothing_public() -> None:
-    with pytest.raises(InterfaceError, match=r"^Empty has no public method, so there is nothing to call$"):
-        methods_of(object(), "Empty")
+    with pytest.raises(InterfaceError, match=r"^Empty has no public method, so there is nothing to call; "):
+        share({"Empty": object()})
 
 
 def test_a_type_that_cannot_cross() -> None:
@@ -118,7 +119,22 @@ def test_a_type_that_cannot_cross() -> None:
         def method(self, sock: re_pattern) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
     with pytest.raises(InterfaceError, match=r"line \d+: an annotation of Odd\.method can't be resolved"):
-        methods_of(Odd(), "Odd")
+        share({"Odd": Odd()})
+
+
+def test_what_is_handed_out_by_reference_is_looked_at_when_it_is_called() -> None:
+    def unresolved(a: Nowhere) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+    def unfit(a: complex) -> None: ...
+
+    with pytest.raises(
+        InterfaceError, match=r"^an annotation of m can't be resolved: name 'Nowhere' is not defined; "
+    ):
+        Method("m", unresolved)
+    with pytest.raises(
+        InterfaceError, match=r"^the type of a in m can't cross the wire: complex has no form"
+    ):
+        Method("m", unfit)
 
 
 def test_two_streams() -> None:

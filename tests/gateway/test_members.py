@@ -13,8 +13,9 @@ import pytest
 
 import graftwire
 from graftwire.gateway.interface import methods_of
-from graftwire.gateway.members import Kind, members_of, name_of, version_of
+from graftwire.gateway.members import Kind, Untyped, members_of, name_of, version_of
 from graftwire.gateway.metadata.build import build
+from graftwire.gateway.metadata.share import share
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -173,14 +174,14 @@ def test_an_instance_can_not_add_to_its_class() -> None:
 
 
 def test_a_property_is_read_by_a_call_without_arguments() -> None:
-    method = methods_of(Own(), "Own", allow_untyped=True)["Own.annotated"]
+    method = methods_of(Own(), "Own")["Own.annotated"]
     assert method.bind([], {}) == ([], {})
     assert method.function() == 1
     assert method.how == "thread"
 
 
 def test_of_a_class_the_methods_of_instances_are_left_out() -> None:
-    assert set(methods_of(Own, "Own", allow_untyped=True)) == {"Own.lent", "Own.of_class", "Own.static"}
+    assert set(methods_of(Own, "Own")) == {"Own.lent", "Own.of_class", "Own.static"}
 
 
 def test_marks() -> None:
@@ -217,6 +218,77 @@ def test_what_can_not_be_exposed() -> None:
         graftwire.exposed(len)
 
 
+@pytest.mark.parametrize(
+    "member",
+    [
+        functools.partialmethod(helper),
+        functools.cached_property(helper),
+        functools.singledispatchmethod(helper),
+        Helpers,
+        7,
+    ],
+    ids=lambda member: type(member).__name__,
+)
+def test_what_is_no_method_can_not_be_exposed(member: object) -> None:
+    with pytest.raises(
+        TypeError, match=r"^only a method or a property can be exposed; write one that calls it$"
+    ):
+        graftwire.exposed(member)
+
+
+def test_a_property_that_is_exposed_needs_a_type() -> None:
+    class Bare:
+        @graftwire.exposed
+        @property
+        def size(self):  # type: ignore[no-untyped-def]
+            return 1
+
+    with pytest.raises(graftwire.InterfaceError, match=r"Bare\.size has no return type; annotate it"):
+        build(Bare, "Bare")
+
+
+class Machine:
+    def __call__(self) -> None: ...
+
+
+def test_what_binds_itself_is_a_method_of_the_object() -> None:
+    class Cached:
+        @graftwire.exposed
+        @functools.cache  # noqa: B019 - on purpose
+        def total(self, net: int) -> int:
+            return 2 * net
+
+        made = graftwire.exposed(Machine())
+
+    assert {member.name: member.kind for member in members_of(Cached)} == {
+        "made": Kind.STATIC,
+        "total": Kind.INSTANCE,
+    }
+    assert build(Protocolled, "Cached").methods[0] == build(Cached, "Cached", allow_untyped=True).methods[1]
+    assert methods_of(Cached(), "Cached")["Cached.total"].function(4) == 8
+
+
+class Protocolled(Protocol):
+    def total(self, net: int) -> int: ...
+
+
+def test_what_only_looks_like_a_method_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    class Near:
+        __slots__ = ("slot",)
+
+        def method(self) -> None: ...
+
+        part = functools.partialmethod(method)
+
+    with caplog.at_level(logging.WARNING, "graftwire.gateway"):
+        assert [member.name for member in members_of(Near, told=True)] == ["method"]
+    (record,) = caplog.records
+    assert record.message == (
+        f"{__name__}.{Near.__qualname__}.part is neither a method nor a property, so it is not public; write a method "
+        "that calls it"
+    )
+
+
 def test_what_is_handed_out_by_reference_needs_no_types() -> None:
     class Plain:
         def method(self, x):  # type: ignore[no-untyped-def]
@@ -224,8 +296,9 @@ def test_what_is_handed_out_by_reference_needs_no_types() -> None:
 
     assert list(methods_of(Plain(), "")) == [".method"]
     with pytest.raises(graftwire.InterfaceError):
-        methods_of(Plain(), "Plain")
-    assert list(methods_of(Plain(), "Plain", allow_untyped=True)) == ["Plain.method"]
+        share({"Plain": Plain()})
+    assert list(share({"Plain": Untyped(Plain())})) == ["Plain"]
+    assert list(methods_of(Untyped(Plain()), "Plain")) == ["Plain.method"]
 
 
 async def test_untyped_methods_are_a_choice() -> None:

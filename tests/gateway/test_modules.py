@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from graftwire import InterfaceError
-from graftwire.gateway.modules import host_module, public_classes
+from graftwire.gateway.modules import needed_arguments, public_classes
 
 Load = Callable[[str], ModuleType]
 
@@ -79,12 +79,13 @@ class Unknown(Exception):
 def test_public_classes(load: Load) -> None:
     module = load(WHOLE)
     assert public_classes(module) == {"Invoices": module.Invoices, "Books": module.Accounts}
-    hosted = host_module(module)
-    assert {name: type(each) for name, each in hosted.items()} == public_classes(module)
 
 
 NO_CLASS = "the module shop has no public class to host; name one in its __all__, or mark it with graftwire.interface()"
 TWICE = 'shop.py: two classes would be hosted as A; give one another name with graftwire.interface(name="…")'
+
+
+WRONG_ALL = "the __all__ of the module shop is no list of names; make it one"
 
 
 @pytest.mark.parametrize(
@@ -98,13 +99,18 @@ TWICE = 'shop.py: two classes would be hosted as A; give one another name with g
             "import graftwire\n@graftwire.interface\nclass A: ...\n@graftwire.interface(name='A')\nclass B: ...\n",
             TWICE,
         ),
-        (
-            "import graftwire\n@graftwire.interface\nclass A:\n    def __init__(self, a, b, c=1): ...\n",
-            "shop.py: A needs the arguments a, b to be made; make it yourself and host that",
-        ),
+        ("__all__ = 7\n", WRONG_ALL),
+        ("__all__ = 'A'\n", WRONG_ALL),
     ],
 )
 def test_mistakes(load: Load, text: str, problem: str) -> None:
     with pytest.raises(InterfaceError) as raised:
-        host_module(load(text))
+        public_classes(load(text))
     assert raised.value.problems == (problem,)
+
+
+def test_what_a_class_needs_to_be_made(load: Load) -> None:
+    module = load("class A:\n    def __init__(self, a, b, c=1, *d, **e): ...\nclass B: ...\n")
+    assert needed_arguments(module.A) == "the arguments a, b"
+    assert needed_arguments(module.B) == ""
+    assert needed_arguments(dict) == ""

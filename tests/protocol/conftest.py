@@ -5,12 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from graftwire.protocol import Connection, Failed, Limits, Role, frames
-
-settings.register_profile("protocol", deadline=None, max_examples=100)
-settings.load_profile("protocol")
 
 NOTHING = b"\x82\x80\xa0"  # a body without arguments
 

@@ -365,6 +365,7 @@ def test_what_does_not_fit(annotation: Any, value: object, path: str, text: str)
     assert "secret" not in str(caught.value)
 
 
+IMPORT = "define or import it in the module, outside of functions and of `if TYPE_CHECKING`"
 CAN_NOT: list[tuple[Any, str]] = [
     (complex, "complex has no form on the wire"),
     (Bits, "Bits has no form on the wire"),
@@ -382,7 +383,7 @@ CAN_NOT: list[tuple[Any, str]] = [
     (Line | Painted, "a map could be any of several types of the union: records of one are msgspec.Structs with tags"),
     (Shape | Shape2, "the records of a union have no tags that tell them apart"),
     (Annotated[int | str, msgspec.Meta(ge=1)], "bounds can't be checked on int or str"),
-    (local(), "an annotation of local.<locals>.Holder can't be resolved: name 'Unknown' is not defined"),
+    (local(), f"Holder can't be resolved: name 'Unknown' is not defined; {IMPORT}"),
 ]  # fmt: skip
 
 

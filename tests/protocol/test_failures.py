@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -92,6 +92,8 @@ class Base(Exception):
 
 
 class Overdrawn(Base):
+    number: ClassVar[int] = 7
+    plain: ClassVar = "canary"
     short_by: int
     never_set: int
 

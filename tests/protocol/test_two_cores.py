@@ -530,6 +530,5 @@ TestTwoCores = TwoCores.TestCase
 TestTwoCores.settings = settings(
     max_examples=100,
     stateful_step_count=60,
-    deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )

@@ -15,14 +15,12 @@ from uuid import UUID
 
 import cbor2
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from graftwire.protocol import reader, values
 from graftwire.protocol.errors import ValueRefused
 from graftwire.protocol.scalars import MAX_DEPTH, MAX_ITEMS, Reference
-
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # --- values -------------------------------------------------------------------------------------------------
 
@@ -93,7 +91,6 @@ def same(one: Any, other: Any) -> bool:
             return bool(one == other)
 
 
-@unhurried
 @given(plain)
 def test_what_was_encoded_comes_back(value: Any) -> None:
     data = values.encode(value)
@@ -103,7 +100,6 @@ def test_what_was_encoded_comes_back(value: Any) -> None:
     assert same(reader.read(data).value, value)
 
 
-@unhurried
 @given(st.lists(plain, max_size=4), st.dictionaries(texts, plain, max_size=3))
 def test_arguments_come_back(positional: list[Any], named: dict[str, Any]) -> None:
     data = values.encode_arguments(tuple(positional), named)
@@ -113,7 +109,6 @@ def test_arguments_come_back(positional: list[Any], named: dict[str, Any]) -> No
     assert same(back[1], named)
 
 
-@unhurried
 @given(st.lists(scalars, max_size=25))
 def test_scalars_as_arguments_come_back(positional: list[Any]) -> None:
     data = values.encode_arguments(tuple(positional), {})
@@ -121,7 +116,6 @@ def test_scalars_as_arguments_come_back(positional: list[Any]) -> None:
     assert same([*values.decode_arguments(data)], [positional, {}])
 
 
-@unhurried
 @given(plain)
 def test_any_cbor_decoder_reads_it(value: Any) -> None:
     """Well-formed, that is; cbor2 makes something else of some tags."""
@@ -184,7 +178,7 @@ def agree(data: bytes) -> None:
         assert same([*arguments], strict.value)
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(max_examples=1000)
 @given(st.binary(max_size=200))
 @example(b"")
 @example(b"\x82\x80\xa0")
@@ -198,7 +192,7 @@ heads = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(max_examples=1000)
 @given(
     st.lists(st.one_of(heads.map(lambda head: bytes((head,))), st.binary(max_size=3)), max_size=40).map(
         b"".join
@@ -209,7 +203,7 @@ def test_bytes_that_look_like_heads(data: bytes) -> None:
     agree(b"\x82\x81" + data + b"\xa0")
 
 
-@settings(deadline=None, max_examples=250)
+@settings(max_examples=250)
 @given(plain, st.data())
 def test_a_body_that_was_changed(value: Any, data: st.DataObject) -> None:
     body = bytearray(values.encode(value))
@@ -227,7 +221,7 @@ def test_a_body_that_was_changed(value: Any, data: st.DataObject) -> None:
     agree(bytes(body))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(plain, st.data())
 def test_a_body_that_was_cut(value: Any, data: st.DataObject) -> None:
     body = values.encode(value)

@@ -6,6 +6,7 @@ import collections
 import collections.abc
 import dataclasses
 import enum
+import functools
 import re
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -235,6 +236,9 @@ def cyclic(self: object, a: int) -> Cyclic: ...  # type: ignore[valid-type]
 def bare_stream(self: object, items: typing.AsyncIterator) -> None: ...  # type: ignore[type-arg]
 
 
+def bare_streams(self: object, items: AsyncIterator) -> Iterator: ...  # type: ignore[type-arg]
+
+
 def two_streams(self: object, a: AsyncIterator[int], b: AsyncIterator[int]) -> None: ...
 
 
@@ -268,13 +272,22 @@ class Twin:
 def twins(self: object, a: Node, b: Twin.Node) -> None: ...
 
 
+@dataclasses.dataclass
+class integer:  # noqa: N801 - as the type is called in the metadata
+    value: int
+
+
+def brackets(self: object, a: Page[int], b: Page[integer]) -> None: ...
+
+
 def line(function: Callable[..., object]) -> str:
     return f"{HERE}, line {function.__code__.co_firstlineno}: "
 
 
 CYCLIC = "can't cross the wire: the alias {} leads to itself, which only a record may; make it a dataclass"
 IMPORT = "define or import it in the module, outside of functions and of `if TYPE_CHECKING`"
-NODE = "something called Node; rename one of the two"
+BRACKETS = "two records would be called Page[integer]; rename a class in the brackets"
+NODE = "are both called Node; rename one of the two"
 TYPES = "; the documentation lists what can under Types"
 
 
@@ -308,7 +321,14 @@ TYPES = "; the documentation lists what can under Types"
                 "the parameter items of A.m is a stream of unknown items; say of what, as in AsyncIterator[int]"
             ],
         ),
-        (two_streams, ["A.m takes two streams; a call carries one"]),
+        (
+            bare_streams,
+            [
+                f"{what} of A.m is a stream of unknown items; say of what, as in AsyncIterator[int]"
+                for what in ("the parameter items", "the result")
+            ],
+        ),
+        (two_streams, ["A.m takes two streams; a call carries one: make the other one a list"]),
         (
             unresolved,
             [f"an annotation of A.m can't be resolved: name 'Nowhere' is not defined; {IMPORT}"],
@@ -321,7 +341,11 @@ TYPES = "; the documentation lists what can under Types"
         ),
         (
             twins,
-            [f"the parameter b of A.m can't cross the wire: {__name__} and {__name__} each have {NODE}"],
+            [f"the parameter b of A.m can't cross the wire: {__name__}.Twin.Node and {__name__}.Node {NODE}"],
+        ),
+        (
+            brackets,
+            [f"the parameter b of A.m can't cross the wire: {BRACKETS}"],
         ),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -343,6 +367,43 @@ def test_further_ones(function: Callable[..., object]) -> None:
     cls = type("A", (), {"m": graftwire.exposed(function)})
     with pytest.raises(graftwire.InterfaceError, match=r"can't (cross the wire|be resolved)"):
         build(cls, "A")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "reason"),
+    [
+        ("1 +", "it raises SyntaxError; correct it"),
+        ("1 / 0", "it raises ZeroDivisionError; correct it"),
+        ("{}['secret']", "it raises KeyError; correct it"),
+        ("typing.Nothing", "it raises AttributeError; correct it"),
+        ("Nowhere", f"name 'Nowhere' is not defined; {IMPORT}"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("where", "sentence"),
+    [
+        ("method", "an annotation of A.m can't be resolved: "),
+        ("record", "the parameter a of A.m can't cross the wire: an annotation of Wrong can't be resolved: "),
+        ("exception", "an annotation of the exception Wrong can't be resolved: "),
+    ],
+)
+def test_annotations_that_can_not_be_resolved(
+    annotation: str, reason: str, where: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[3])
+
+    def method(self: object, a: int) -> None: ...
+
+    annotations = {"__annotations__": {"a": annotation}, "__module__": __name__}
+    if where == "method":
+        method.__annotations__["a"] = annotation
+    elif where == "record":
+        method.__annotations__["a"] = dataclasses.dataclass(type("Wrong", (), annotations))
+    else:
+        method = graftwire.raises(type("Wrong", (Exception,), annotations))(method)
+    with pytest.raises(graftwire.InterfaceError) as raised:
+        build(type("A", (), {"m": graftwire.exposed(method)}), "A")
+    assert raised.value.problems == (line(method) + sentence + reason,)
 
 
 class Alias:
@@ -389,6 +450,13 @@ def test_a_name_that_no_target_can_have() -> None:
         build(Named, "A", allow_untyped=True)
 
 
+def test_what_does_not_say_what_it_takes() -> None:
+    cls = type("A", (), {"m": graftwire.exposed(functools.partial(min, 7))})
+    with pytest.raises(graftwire.InterfaceError) as raised:
+        build(cls, "A", allow_untyped=True)
+    assert str(raised.value) == "A.m does not say what it takes; write a method that calls it"
+
+
 def test_two_exceptions_of_one_name() -> None:
     other = type("Unknown", (Exception,), {})
 
@@ -410,6 +478,10 @@ def test_what_is_too_deep() -> None:
     for _ in range(17):
         annotation = list[annotation]
     with pytest.raises(graftwire.InterfaceError, match="A can't be described: types are more than 16 deep"):
+        record(annotation)
+    for _ in range(3000):
+        annotation = list[annotation]
+    with pytest.raises(graftwire.InterfaceError, match="can't be resolved: it is too deep; make it simpler"):
         record(annotation)
 
 

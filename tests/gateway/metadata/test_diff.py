@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import collections.abc
 import enum
+import time as time_
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -17,11 +19,15 @@ from hypothesis import strategies as st
 
 import graftwire
 from graftwire.gateway.interface import Method as Bound
+from graftwire.gateway.metadata.annotations import union
 from graftwire.gateway.metadata.build import build
 from graftwire.gateway.metadata.diff import Change, affected, diff
-from graftwire.gateway.metadata.fits import Fit, Names
+from graftwire.gateway.metadata.encode import decode, encode
+from graftwire.gateway.metadata.fits import MISFITS, TOO_MUCH, Fit, Names
 from graftwire.gateway.metadata.model import (
+    Enum,
     EnumNamed,
+    Field,
     Interface,
     ListOf,
     MapOf,
@@ -29,6 +35,7 @@ from graftwire.gateway.metadata.model import (
     OneOf,
     Parameter,
     ParameterKind,
+    Record,
     RecordNamed,
     Scalar,
     SetOf,
@@ -400,6 +407,18 @@ def signature(text: str) -> Interface:
             True,
         ),
         (
+            "a: int, /, *, b: int) -> int",
+            "b: int) -> int",
+            "the parameter b takes what two of them took: by position, and by name",
+            True,
+        ),
+        (
+            "*, a: int, b: int = 1) -> int",
+            "*, a: int, **more: int) -> int",
+            "the parameter b is now one of more",
+            False,
+        ),
+        (
             "a: int) -> AsyncIterator[int]",
             "a: int) -> int",
             "was a call that gives a stream and is a plain call",
@@ -539,6 +558,78 @@ def test_a_record_inside_of_itself() -> None:
         Change("A.m", "the parameter a: Tree is now Bush", False),
         Change("A.m", "the result: Tree is now Bush", False),
     ]
+
+
+@dataclass
+class Twig:
+    inner: list[Twig | None]
+
+
+class Twigs(Protocol):
+    """What a caller of hostile metadata was written for."""
+
+    def m(self, a: Twig) -> Twig | None: ...
+
+
+def hostile(inner: dict[str, Type]) -> Interface:
+    """An interface that takes and gives the first of some records, each with a field `inner` of a type of its own."""
+    first = RecordNamed(next(iter(inner)))
+    method = Method("m", Shape.UNARY, (Parameter("a", ParameterKind.EITHER, first, False),), None, first, ())
+    records = tuple(Record(name, False, (Field("inner", inner[name], True),)) for name in sorted(inner))
+    return decode(encode(Interface("A", None, (), (), records, (method,))))
+
+
+def list_of(*names: str) -> Type:
+    return ListOf(union([Scalar.NULL, *map(RecordNamed, names)]))
+
+
+def chain(length: int) -> Interface:
+    """Records that fit `Twig`, each inside of the one before."""
+    names = [f"R{at:05}" for at in range(length)]
+    return hostile({name: list_of(after) for name, after in zip(names, [*names[1:], names[0]], strict=True)})
+
+
+def branches(last: Type) -> Interface:
+    """Two records a level, either of which leads to both of the next level: there are 2^40 ways to `last`."""
+    inner = {
+        f"R{at:02}{which}": list_of(f"R{at + 1:02}a", f"R{at + 1:02}b") for at in range(40) for which in "ab"
+    }
+    return hostile({"First": list_of("R00a", "R00b"), **inner, "R40a": last, "R40b": last})
+
+
+@pytest.mark.parametrize(
+    ("made", "fits"),
+    [
+        (lambda: chain(30), True),
+        (lambda: chain(15_000), False),
+        (lambda: branches(list_of("First")), True),
+        (lambda: branches(Scalar.TEXT), False),
+    ],
+    ids=["chain", "long-chain", "branches", "branches-that-do-not-fit"],
+)
+def test_hostile_metadata_is_compared_in_bounded_time(made: Callable[[], Interface], fits: bool) -> None:
+    new = made()
+    began = time_.monotonic()
+    changes = diff(build(Twigs, "A"), new)
+    assert time_.monotonic() - began < 10
+    assert any(change.breaking for change in changes) is not fits
+
+
+def test_what_takes_too_many_steps_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graftwire.gateway.metadata.fits.STEPS", 5)
+    fit = Fit(NOTHING, NOTHING, "is refused")
+    assert fit.reasons(TupleOf((Scalar.TEXT,) * 4), ListOf(Scalar.TEXT)) == []
+    assert fit.reasons(Scalar.TEXT, Scalar.TEXT) == [TOO_MUCH]
+
+
+def test_a_long_name_is_not_said_once_for_each_field() -> None:
+    name = "R" * 100_000
+    record = Record(name, False, tuple(Field(f"f{at:05}", Scalar.TEXT, True) for at in range(20_000)))
+    members = Enum(name, tuple(f"M{at:05}" for at in range(20_000)))
+    names = Names({name: record, "Twig": Record("Twig", False, ())}, {name: members})
+    fit = Fit(names, names, "is refused")
+    assert len(fit.reasons(RecordNamed("Twig"), RecordNamed(name))) == MISFITS
+    assert len(fit.reasons(EnumNamed(name), Scalar.INTEGER)) == MISFITS
 
 
 @dataclass

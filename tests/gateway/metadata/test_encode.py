@@ -15,7 +15,20 @@ from hypothesis import strategies as st
 
 from graftwire.gateway.metadata.as_json import from_json, to_json
 from graftwire.gateway.metadata.encode import MAX_SIZE, decode, decode_all, digest, encode
-from graftwire.gateway.metadata.model import Interface, MetadataError, Method, Scalar, Shape
+from graftwire.gateway.metadata.model import (
+    Attribute,
+    Enum,
+    EnumNamed,
+    Failure,
+    Field,
+    Interface,
+    MetadataError,
+    Method,
+    Record,
+    RecordNamed,
+    Scalar,
+    Shape,
+)
 from graftwire.gateway.metadata.plain import of_interface
 from graftwire.gateway.metadata.text import text
 from graftwire.protocol import values
@@ -36,7 +49,7 @@ def test_what_was_encoded_comes_back(interface: Interface) -> None:
     assert text(interface).count("\n") >= 1 + len(interface.methods)
 
 
-@settings(max_examples=25, deadline=None)  # the validator takes its time
+@settings(max_examples=25)  # the validator takes its time
 @given(interfaces())
 def test_the_grammar_agrees(interface: Interface) -> None:
     found = GRAMMAR.validate(encode(interface), root_type="interface")
@@ -94,6 +107,23 @@ def test_size_is_checked_before_anything_else(read: Callable[[bytes], object]) -
     with pytest.raises(MetadataError) as refused:
         read(b"\x5a" + (MAX_SIZE + 1).to_bytes(4, "big") + bytes(MAX_SIZE + 1))
     assert refused.value.clause == "META-9"
+
+
+@pytest.mark.parametrize("name", ["", "a\x1b[31m", "a\n"])
+def test_every_name_has_a_character_and_no_control_characters(name: str) -> None:
+    text, record, enum = Scalar.TEXT, RecordNamed("R"), EnumNamed("E")
+    for enums, exceptions, records, gives, raises in (
+        ((), (), (Record(name, False, ()),), RecordNamed(name), ()),
+        ((), (), (Record("R", False, (Field(name, text, True),)),), record, ()),
+        ((Enum(name, ("A",)),), (), (), EnumNamed(name), ()),
+        ((Enum("E", (name,)),), (), (), enum, ()),
+        ((), (Failure(name, ()),), (), text, (name,)),
+        ((), (Failure("F", (Attribute(name, text),)),), (), text, ("F",)),
+    ):
+        method = Method("m", Shape.UNARY, (), None, gives, raises)
+        with pytest.raises(MetadataError) as refused:
+            encode(Interface("A", None, enums, exceptions, records, (method,)))
+        assert refused.value.clause == "META-3"
 
 
 def test_what_is_no_interface_is_not_encoded() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import trio
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from graftwire.gateway.security import key_file
@@ -196,7 +196,6 @@ async def test_a_session_whose_key_stands_for_something_else(path: Path) -> None
         assert keys.withdrawn(found) == reason
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=8_192) | st.from_regex(KEY, fullmatch=True))
 @example(b"gw_" * 2_730)
 def test_any_bytes_are_refused(proof: bytes) -> None:

@@ -303,7 +303,7 @@ async def test_one_call_has_no_challenge(verifier: HmacAuthenticator) -> None:
     assert isinstance(found, Refusal)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(garbage=st.binary(max_size=8192), second_round=st.booleans())
 async def test_garbage_is_refused(verifier: HmacAuthenticator, garbage: bytes, second_round: bool) -> None:
     if second_round:

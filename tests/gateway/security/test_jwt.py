@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import trio
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from graftwire.gateway.security.errors import SecurityError
@@ -322,7 +322,6 @@ def refuses(proof: bytes) -> None:
     assert isinstance(answer, Refusal)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=8_192))
 @example(b".." + b"\x00" * 8_190)
 @example(b"." * 8_192)
@@ -342,13 +341,11 @@ HEADERS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(HEADERS | JSON, JSON, st.binary(min_size=1, max_size=100))
 def test_any_token_that_nobody_signed_is_refused(header: Any, payload: Any, signature: bytes) -> None:
     refuses(compact(header, payload, signature))
 
 
-@settings(deadline=None)
 @given(
     st.fixed_dictionaries(
         dict[str, Any](),
@@ -361,7 +358,6 @@ def test_any_claims_that_the_issuer_signed_are_judged(claims: dict[str, Any]) ->
     assert isinstance(trio.run(FIXED[0].authenticate, attempt("bearer", token)), Identity | Refusal)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 255))
 def test_one_byte_that_differs(at: int, change: int) -> None:
     token = bytearray(ES.token())
