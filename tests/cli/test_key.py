@@ -232,7 +232,7 @@ def test_a_file_that_others_may_write_to(here: Here, file: str) -> None:
             2,
             "",
             (
-                f"the key file {file} can be written by others than its owner; run: chmod go-w on it, and check what "
+                f"the key file {file} can be written by others than its owner; run chmod go-w {file}, and check what "
                 "it holds"
             ),
         )

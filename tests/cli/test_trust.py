@@ -246,7 +246,10 @@ FILE = "the file of the API key"
         ("api-key:file:empty", "the API key is missing: the file FOLDER/empty is empty; put it there"),
         (
             "api-key:file:open.key",
-            f"{FILE} FOLDER/open.key can be written by everyone; run: chmod go-w on it, and check what it holds",
+            (
+                f"{FILE} FOLDER/open.key can be written by others than its owner; run chmod go-w FOLDER/open.key, and "
+                "check what it holds"
+            ),
         ),
         (
             "api-key:file:token",
@@ -428,15 +431,15 @@ def mistaken(office: Path, *options: str, listen: tuple[str, ...] = TLS, before:
         (
             ("--auth", "api-keys:open.json", *ALLOW),
             (
-                "--auth: the key file open.json can be written by others than its owner; run: chmod go-w on it, and "
-                "check what it holds"
+                "--auth: the key file FOLDER/open.json can be written by others than its owner; run chmod go-w "
+                "FOLDER/open.json, and check what it holds"
             ),
         ),
         (
             ("--auth", "hmac:open.toml", *ALLOW),
             (
-                "--auth: open.toml holds secrets and other users have access to it; run chmod 600 open.toml, and "
-                "replace the secrets if somebody may have read them"
+                "--auth: the file of keys FOLDER/open.toml holds secrets and other users have access to it; run chmod "
+                "600 FOLDER/open.toml, and replace the secrets if somebody may have read them"
             ),
         ),
         (
@@ -623,12 +626,15 @@ def test_a_secret_on_the_command_line_is_not_taken(office: Path, option: str, te
         ),
         ("Secret", "there is no credential provider of that name; there are: bearer, api-key, hmac, mtls"),
         ("hmac", "hmac needs the path of the file with its secret, as in hmac:me.toml"),
-        ("hmac:nowhere", "nowhere can't be read: there is no such file; check the path"),
+        (
+            "hmac:nowhere",
+            "the file of the secret of hmac nowhere can't be read: there is no such file; check the path",
+        ),
         (
             "hmac:roles.toml",
             (
-                "roles.toml holds secrets and other users have access to it; run chmod 600 roles.toml, and replace the "
-                "secrets if somebody may have read them"
+                "the file of the secret of hmac roles.toml holds secrets and other users have access to it; run chmod "
+                "600 roles.toml, and replace the secrets if somebody may have read them"
             ),
         ),
         (

@@ -280,7 +280,7 @@ def test_a_file_that_others_may_write_to(path: Path, mode: int) -> None:
     with pytest.raises(SecurityError) as raised:
         ApiKeys.from_text(str(path))
     assert str(raised.value) == (
-        f"the key file {path} can be written by others than its owner; run: chmod go-w on it, and check what it holds"
+        f"the key file {path} can be written by others than its owner; run chmod go-w {path}, and check what it holds"
     )
 
 
@@ -295,7 +295,7 @@ async def test_a_file_that_broke_leaves_the_old_keys(path: Path, caplog: pytest.
     assert isinstance(await judged(keys, key), Identity)
     stays = "a changed file was not taken over, what was read before stays in force: the key file"
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
-        f"{stays} {path} can be written by others than its owner; run: chmod go-w on it, and check what it holds",
+        f"{stays} {path} can be written by others than its owner; run chmod go-w {path}, and check what it holds",
         f"{stays} {path} is no file of API keys; graftwire key new --file FILE makes one",
     ]
 
