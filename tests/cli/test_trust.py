@@ -150,7 +150,10 @@ NOT_TAKEN = (
     "no session with URL: the other side does not take this credential; check that it is meant for it and still valid, "
     "or ask who runs it: its log says why"
 )
-DENIED = "the caller may not call Invoices.void; ask who runs the gateway to allow it: its log says why it does not"
+DENIED = (
+    "the caller may not call Invoices.void; check the name, which may not be hosted at all, or ask who runs the gateway "
+    "to allow it: its log says why it does not"
+)
 
 
 @pytest.fixture(scope="module")
@@ -196,8 +199,8 @@ def test_an_anonymous_caller_is_denied(office: Path) -> None:
             1,
             "",
             (
-                "an anonymous caller may not call Invoices.total; add --credential NAME:TEXT, or ask who runs the "
-                "gateway to allow it: its log says why it does not"
+                "an anonymous caller may not call Invoices.total; add --credential NAME:TEXT, check the name, which "
+                "may not be hosted at all, or ask who runs the gateway to allow it: its log says why it does not"
             ),
         )
 
