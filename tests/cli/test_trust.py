@@ -170,7 +170,6 @@ def guarded(office: Path) -> Iterator[tuple[Running, str]]:
         ("Invoices.total", "api-key:file:stranger.key", 1, "unauthenticated", NOT_TAKEN),
         ("Invoices.total", "bearer:file:wrong.token", 1, "unauthenticated", NOT_TAKEN),
         ("Invoices.total", "hmac:press.toml", 1, "unauthenticated", NOT_TAKEN),
-        ("Invoices.total", "mtls", 1, "unauthenticated", NOT_TAKEN),
         ("Invoices.void", "api-key:file:clerk.key", 1, "denied", DENIED),
         ("Nowhere.void", "api-key:file:clerk.key", 1, "denied", DENIED.replace("Invoices", "Nowhere")),
     ],
@@ -651,3 +650,14 @@ def test_mistakes_of_call(office: Path, text: str, sentence: str) -> None:
     # nobody listens there, which would be another sentence
     done = apart("call", "tcp://127.0.0.1:1", "Invoices.who", "--credential", text, cwd=office)
     assert (done.code, done.out, done.sentence) == (2, "", f"--credential: {sentence}")
+
+
+def test_a_certificate_proves_nothing_where_there_is_none(office: Path) -> None:
+    done = apart("call", "tls://127.0.0.1:1", "Invoices.who", "--credential", "mtls", "--json", cwd=office)
+    assert (done.code, done.out) == (2, "")
+    assert json.loads(done.err)["error"] == {
+        "kind": "security",
+        "sentence": (
+            "--credential mtls is about this side's certificate, and there is none; add --cert FILE --key FILE"
+        ),
+    }
