@@ -378,7 +378,10 @@ def mistaken(office: Path, *options: str, listen: tuple[str, ...] = TLS, before:
         ((*KEYS, *ANONYMOUS), NO_ALLOW),
         (
             ("--auth", "api-key:keys.json", *ALLOW),
-            f"--auth: there is no authenticator api-key; did you mean api-keys? there are: {AUTHENTICATORS}",
+            (
+                "--auth: there is no authenticator api-key, which is a credential provider; did you mean api-keys? "
+                f"there are: {AUTHENTICATORS}"
+            ),
         ),
         (
             ("--auth", "Secret", *ALLOW),
@@ -622,8 +625,8 @@ def test_a_secret_on_the_command_line_is_not_taken(office: Path, option: str, te
         (
             "api-keys:file:clerk.key",
             (
-                "there is no credential provider api-keys; did you mean api-key? there are: bearer, api-key, hmac, "
-                "mtls"
+                "there is no credential provider api-keys, which is an authenticator; did you mean api-key? there are: "
+                "bearer, api-key, hmac, mtls"
             ),
         ),
         ("Secret", "there is no credential provider of that name; there are: bearer, api-key, hmac, mtls"),
