@@ -94,7 +94,7 @@ def _module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             raise Failure(
-                f"there is no module {name} in this directory or among the installed packages"
+                f"there is no module {name} in this directory or among the installed packages{_instead(name)}"
             ) from None
         raise Failure(f"the module {name} needs the module {error.name}, which is not installed") from None
     except (ValueError, TypeError):  # a name such as `.shop` or `shop..x`
@@ -103,6 +103,14 @@ def _module(name: str) -> ModuleType:
         raise Failure(f"the module {name} can't be imported: {_where(error)}") from None
     _check_it_is_that_one(name, module)
     return module
+
+
+def _instead(name: str) -> str:
+    """What was meant by a name that is no module, where a file in the current directory tells."""
+    before, _, last = name.rpartition(".")
+    if not before or not _here(before):
+        return ""
+    return f"; leave out .{last}" if last == "py" else f"; did you mean {before}:{last}?"
 
 
 def _here(name: str) -> list[str]:
