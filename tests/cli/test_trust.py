@@ -430,7 +430,7 @@ def mistaken(office: Path, *options: str, listen: tuple[str, ...] = TLS, before:
         (
             ("--auth", "api-keys:roles.toml", *ALLOW),
             (
-                "--auth: the key file roles.toml is no file of API keys; graftwire key new --file FILE makes one"
+                "--auth: the key file roles.toml is no file of API keys; name another (graftwire key new makes it)"
             ),
         ),
         (
