@@ -151,8 +151,8 @@ NOT_TAKEN = (
     "or ask who runs it: its log says why"
 )
 DENIED = (
-    "the caller may not call Invoices.void; check the name, which may not be hosted at all, or ask who runs the gateway "
-    "to allow it: its log says why it does not"
+    "the caller may not call Invoices.void; check the name, which may not be hosted at all, or ask who runs the "
+    "gateway to allow it: its log says why it does not"
 )
 
 
