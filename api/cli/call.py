@@ -76,7 +76,7 @@ def call(
     check_target(request.target)
     args, kwargs = positional(request.arguments), by_name(request.named)
     options = ConnectOptions(tls=dialling_context(ca, cert, key))
-    proof = credential_provider(credential)
+    proof = credential_provider(credential, certificate=cert is not None)
     # before anything is dialled, so that a mistake is noticed first
     descriptor = None if request.items is None else open_for_reading(request.items)
     one = _Call(

@@ -30,6 +30,7 @@ _POSITION: Final = re.compile(r"arguments\[(\d+)\](.*)", re.DOTALL)
 _NAMED: Final = re.compile(r"arguments\.(\w+)(.*)", re.DOTALL)
 _ITEM: Final = re.compile(r"items\[(\d+)\].*", re.DOTALL)
 _ASK: Final = "ask who runs the gateway to allow it: its log says why it does not"
+_NAME: Final = "check the name, which may not be hosted at all"
 _PATH: Final = re.compile(r"[\w.\[\]\"' -]{1,200}")
 
 ALERT, HANDSHAKE = 0x15, 0x16  # the first byte of what a TLS server answers to what is not TLS
@@ -90,9 +91,9 @@ def explain(
         case Unauthenticated():
             sentence = f"{failure.sentence}; add --credential NAME:TEXT, as in --credential api-key:file:PATH"
         case Denied():
-            sentence = f"the caller may not call {target}; {_ASK}"
+            sentence = f"the caller may not call {target}; {_NAME}, or {_ASK}"
             if not proved:
-                sentence = f"an anonymous caller may not call {target}; add --credential NAME:TEXT, or {_ASK}"
+                sentence = f"an anonymous caller may not call {target}; add --credential NAME:TEXT, {_NAME}, or {_ASK}"
         case BadArguments():
             sentence = _bad_arguments(error.path, target, named)
         case DeadlineExceeded():

@@ -127,8 +127,16 @@ def _not_imported(name: str, error: BaseException) -> str:
     if missing is None:
         return f"the module {name} can't be imported: {_where(error)}"
     if name == missing or name.startswith(missing + "."):
-        return f"there is no module {name} in this directory or among the installed packages"
+        return f"there is no module {name} in this directory or among the installed packages{_instead(name)}"
     return f"the module {name} needs the module {missing}, which is not installed"
+
+
+def _instead(name: str) -> str:
+    """What was meant by a name that is no module, where a file in the current directory tells."""
+    before, _, last = name.rpartition(".")
+    if not before or not _here(before):
+        return ""
+    return f"; leave out .{last}" if last == "py" else f"; did you mean {before}:{last}?"
 
 
 def _here(name: str) -> list[str]:

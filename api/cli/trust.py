@@ -26,6 +26,7 @@ from .failure import Failure
 from .secrecy import refuse_secret
 
 ANONYMOUS: Final = "anonymous"
+MTLS: Final = "mtls"
 ROLES: Final = "roles"
 """Alone, it stands for the rules that are written beside the methods."""
 
@@ -79,7 +80,7 @@ class Trust:
         `secure`: there is a certificate to show; `client_ca`: callers are asked for one.
         """
         for text in self._proofs:
-            if text.partition(":")[0] == "mtls" and not client_ca:
+            if text.partition(":")[0] == MTLS and not client_ca:
                 raise Failure(
                     "--auth mtls is about the certificates of callers, and nobody asks them for one; add --client-ca "
                     "FILE"
@@ -120,13 +121,19 @@ class Trust:
         return [text for text in self.auth if text != ANONYMOUS]
 
 
-def credential(text: str | None) -> CredentialProvider | None:
-    """The credential provider that `--credential` names. Raises Failure."""
+def credential(text: str | None, *, certificate: bool) -> CredentialProvider | None:
+    """The credential provider that `--credential` names; `certificate`: there is one to show. Raises Failure."""
     if text is None:
         return None
     refuse_secret("--credential", text)
     with _told("--credential"):
-        return registry.credential(text)
+        found = registry.credential(text)
+    if text == MTLS and not certificate:
+        raise Failure(
+            "--credential mtls is about this side's certificate, and there is none; add --cert FILE --key FILE",
+            kind="security",
+        )
+    return found
 
 
 @contextmanager

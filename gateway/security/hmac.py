@@ -179,7 +179,9 @@ class HmacAuthenticator(Authenticator):
         if key is None:
             return Refusal("there is no key of that id")
         if not holds:
-            return Refusal(f"the proof does not hold for the key of {key.subject}")
+            return Refusal(
+                f"the proof does not hold for the key of {key.subject} and the audience of this side"
+            )
         claims = MappingProxyType({"key": asked.opening.key_id.decode("ascii"), "mark": _mark(key.secret)})
         return Identity(key.subject, SCHEME, self._issuer, key.roles, claims=claims)
 

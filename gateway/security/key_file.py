@@ -101,7 +101,9 @@ def parse(data: bytes, name: str) -> dict[str, Entry]:
         value = {}
     entries = strict_json.as_array(value.get("keys"))
     if entries is None or value.keys() != {FORMAT, "keys"}:
-        raise SecurityError(f"{WHAT} {name} is no file of API keys; graftwire key new --file FILE makes one")
+        raise SecurityError(
+            f"{WHAT} {name} is no file of API keys; name another (graftwire key new makes it)"
+        )
     if value[FORMAT] != VERSION or isinstance(value[FORMAT], bool):
         raise SecurityError(f"{WHAT} {name} is of another version than {VERSION}; update this side")
     found: dict[str, Entry] = {}

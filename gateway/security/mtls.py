@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -119,7 +121,9 @@ class MutualTls(Authenticator):
     @classmethod
     def from_text(cls, text: str) -> MutualTls:
         """The authenticator for a configured `mtls:san-uri` (or another of `BY`), or `mtls:FILE` of clients."""
-        return cls(text or None) if text in BY or not text else cls(clients=text)
+        # a word that is nearly one of BY and no file is one of BY with a typo
+        word = text in BY or not text or (bool(get_close_matches(text, BY, 1)) and not os.path.exists(text))
+        return cls(text or None) if word else cls(clients=text)
 
     async def authenticate(self, attempt: Attempt) -> Identity | Refusal:
         """The identity of the client certificate of the link."""

@@ -104,6 +104,10 @@ class Registry:
     def unknown(self, kind: type[Plugin], name: str, *more: str) -> SecurityError:
         """The error about a name that there is not; `more` are names that are known to who asks."""
         shown = f" {name}" if _SHOWN.fullmatch(name) else " of that name"
+        # such as the scheme in the place of what judges it
+        others = [what for group, what in _KINDS.values() if name in BUILT_IN[group]]
+        if others:
+            shown += f", which is {'an' if others[0][0] == 'a' else 'a'} {others[0]}"
         return SecurityError(
             f"there is no {_KINDS[kind][1]}{shown}; {nearest(name, (*more, *self.names(kind)))}"
         )

@@ -61,7 +61,7 @@ def read(
                 )
             if guarded and mode & _OTHERS_WRITE:
                 raise SecurityError(
-                    f"{what} {name} can be written by others than its owner; run: chmod go-w on it, and check what it "
+                    f"{what} {name} can be written by others than its owner; run chmod go-w {name}, and check what it "
                     "holds"
                 )
             data = opened.read(largest + 1)

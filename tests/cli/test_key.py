@@ -121,7 +121,7 @@ def test_revoked_twice(here: Here, file: str) -> None:
 
 
 NO_FILE = "no key file is named; add --file FILE"
-NOT_KEYS = "the key file FILE is no file of API keys; graftwire key new --file FILE makes one"
+NOT_KEYS = "the key file FILE is no file of API keys; name another (graftwire key new makes it)"
 EXPIRES = "--expires takes a time from now, in m, h, d or w, as in --expires 90d"
 SUBJECT = "the subject of a key is a text of 1 to 255 printable characters"
 SECRET = (
@@ -232,7 +232,7 @@ def test_a_file_that_others_may_write_to(here: Here, file: str) -> None:
             2,
             "",
             (
-                f"the key file {file} can be written by others than its owner; run: chmod go-w on it, and check what "
+                f"the key file {file} can be written by others than its owner; run chmod go-w {file}, and check what "
                 "it holds"
             ),
         )

@@ -162,7 +162,15 @@ def test_what_has_to_be_said(here: Here, arguments: list[str], sentence: str) ->
         (":Shop", "what is hosted is named by its module and its class, as in shop:Invoices"),
         ("shop.py:Shop.add", "what is hosted is named by its module and its class, as in shop:Invoices"),
         ("nowhere:Shop", "there is no module nowhere in this directory or among the installed packages"),
-        ("shop.py:Shop", "there is no module shop.py in this directory or among the installed packages"),
+        (
+            "shop.py:Shop",
+            "there is no module shop.py in this directory or among the installed packages; leave out .py",
+        ),
+        (
+            "shop.Shop",
+            "there is no module shop.Shop in this directory or among the installed packages; did you mean shop:Shop?",
+        ),
+        ("no.shop", "there is no module no.shop in this directory or among the installed packages"),
         ("..shop:Shop", "..shop is no name of a module"),
         ("shop:Nothing", "the module shop has nothing called Nothing; check the name"),
         (

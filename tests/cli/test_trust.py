@@ -150,7 +150,10 @@ NOT_TAKEN = (
     "no session with URL: the other side does not take this credential; check that it is meant for it and still valid, "
     "or ask who runs it: its log says why"
 )
-DENIED = "the caller may not call Invoices.void; ask who runs the gateway to allow it: its log says why it does not"
+DENIED = (
+    "the caller may not call Invoices.void; check the name, which may not be hosted at all, or ask who runs the "
+    "gateway to allow it: its log says why it does not"
+)
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +170,6 @@ def guarded(office: Path) -> Iterator[tuple[Running, str]]:
         ("Invoices.total", "api-key:file:stranger.key", 1, "unauthenticated", NOT_TAKEN),
         ("Invoices.total", "bearer:file:wrong.token", 1, "unauthenticated", NOT_TAKEN),
         ("Invoices.total", "hmac:press.toml", 1, "unauthenticated", NOT_TAKEN),
-        ("Invoices.total", "mtls", 1, "unauthenticated", NOT_TAKEN),
         ("Invoices.void", "api-key:file:clerk.key", 1, "denied", DENIED),
         ("Nowhere.void", "api-key:file:clerk.key", 1, "denied", DENIED.replace("Invoices", "Nowhere")),
     ],
@@ -196,8 +198,8 @@ def test_an_anonymous_caller_is_denied(office: Path) -> None:
             1,
             "",
             (
-                "an anonymous caller may not call Invoices.total; add --credential NAME:TEXT, or ask who runs the "
-                "gateway to allow it: its log says why it does not"
+                "an anonymous caller may not call Invoices.total; add --credential NAME:TEXT, check the name, which "
+                "may not be hosted at all, or ask who runs the gateway to allow it: its log says why it does not"
             ),
         )
 
@@ -247,8 +249,8 @@ FILE = "the file of the API key"
         (
             "api-key:file:open.key",
             (
-                f"{FILE} FOLDER/open.key can be written by others than its owner; run: chmod go-w on it, and check "
-                "what it holds"
+                f"{FILE} FOLDER/open.key can be written by others than its owner; run chmod go-w FOLDER/open.key, and "
+                "check what it holds"
             ),
         ),
         (
@@ -376,7 +378,10 @@ def mistaken(office: Path, *options: str, listen: tuple[str, ...] = TLS, before:
         ((*KEYS, *ANONYMOUS), NO_ALLOW),
         (
             ("--auth", "api-key:keys.json", *ALLOW),
-            f"--auth: there is no authenticator api-key; did you mean api-keys? there are: {AUTHENTICATORS}",
+            (
+                "--auth: there is no authenticator api-key, which is a credential provider; did you mean api-keys? "
+                f"there are: {AUTHENTICATORS}"
+            ),
         ),
         (
             ("--auth", "Secret", *ALLOW),
@@ -425,14 +430,14 @@ def mistaken(office: Path, *options: str, listen: tuple[str, ...] = TLS, before:
         (
             ("--auth", "api-keys:roles.toml", *ALLOW),
             (
-                "--auth: the key file roles.toml is no file of API keys; graftwire key new --file FILE makes one"
+                "--auth: the key file roles.toml is no file of API keys; name another (graftwire key new makes it)"
             ),
         ),
         (
             ("--auth", "api-keys:open.json", *ALLOW),
             (
-                "--auth: the key file FOLDER/open.json can be written by others than its owner; run: chmod go-w on it, "
-                "and check what it holds"
+                "--auth: the key file FOLDER/open.json can be written by others than its owner; run chmod go-w "
+                "FOLDER/open.json, and check what it holds"
             ),
         ),
         (
@@ -620,8 +625,8 @@ def test_a_secret_on_the_command_line_is_not_taken(office: Path, option: str, te
         (
             "api-keys:file:clerk.key",
             (
-                "there is no credential provider api-keys; did you mean api-key? there are: bearer, api-key, hmac, "
-                "mtls"
+                "there is no credential provider api-keys, which is an authenticator; did you mean api-key? there are: "
+                "bearer, api-key, hmac, mtls"
             ),
         ),
         ("Secret", "there is no credential provider of that name; there are: bearer, api-key, hmac, mtls"),
@@ -648,3 +653,14 @@ def test_mistakes_of_call(office: Path, text: str, sentence: str) -> None:
     # nobody listens there, which would be another sentence
     done = apart("call", "tcp://127.0.0.1:1", "Invoices.who", "--credential", text, cwd=office)
     assert (done.code, done.out, done.sentence) == (2, "", f"--credential: {sentence}")
+
+
+def test_a_certificate_proves_nothing_where_there_is_none(office: Path) -> None:
+    done = apart("call", "tls://127.0.0.1:1", "Invoices.who", "--credential", "mtls", "--json", cwd=office)
+    assert (done.code, done.out) == (2, "")
+    assert json.loads(done.err)["error"] == {
+        "kind": "security",
+        "sentence": (
+            "--credential mtls is about this side's certificate, and there is none; add --cert FILE --key FILE"
+        ),
+    }

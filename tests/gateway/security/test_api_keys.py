@@ -347,7 +347,7 @@ def test_a_file_that_others_may_write_to(path: Path, mode: int) -> None:
     with pytest.raises(SecurityError) as raised:
         ApiKeys.from_text(str(path))
     assert str(raised.value) == (
-        f"the key file {path} can be written by others than its owner; run: chmod go-w on it, and check what it holds"
+        f"the key file {path} can be written by others than its owner; run chmod go-w {path}, and check what it holds"
     )
 
 
@@ -362,12 +362,12 @@ async def test_a_file_that_broke_leaves_the_old_keys(path: Path, caplog: pytest.
     assert isinstance(await judged(keys, key), Identity)
     stays = "a changed file was not taken over, what was read before stays in force: the key file"
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
-        f"{stays} {path} can be written by others than its owner; run: chmod go-w on it, and check what it holds",
-        f"{stays} {path} is no file of API keys; graftwire key new --file FILE makes one",
+        f"{stays} {path} can be written by others than its owner; run chmod go-w {path}, and check what it holds",
+        f"{stays} {path} is no file of API keys; name another (graftwire key new makes it)",
     ]
 
 
-NO_FILE = "the key file FILE is no file of API keys; graftwire key new --file FILE makes one"
+NO_FILE = "the key file FILE is no file of API keys; name another (graftwire key new makes it)"
 WRONG = "key 2 of the key file FILE has {}; mend it, or take it out"
 MOMENT = "a moment ({}) that is not written as in 2026-11-23T10:00:00Z"
 

@@ -153,7 +153,7 @@ async def test_who_may_read_and_write_the_file(tmp_path: Path, caplog: pytest.Lo
     with pytest.raises(CredentialError) as raised:
         await provider.credential(OCCASION)
     assert str(raised.value) == (
-        f"the file of the bearer token {path} can be written by others than its owner; run: chmod go-w on it, and "
+        f"the file of the bearer token {path} can be written by others than its owner; run chmod go-w {path}, and "
         "check what it holds"
     )
     assert [record.levelno for record in caplog.records] == [logging.WARNING]

@@ -224,7 +224,7 @@ async def test_a_proof_of_something_else_is_refused(
     verifier: HmacAuthenticator, wrong: dict[str, Any]
 ) -> None:
     found = await exchange(verifier, lambda nonce, challenge: second(nonce, challenge, **wrong))
-    assert found == Refusal("the proof does not hold for the key of press-3")
+    assert found == Refusal("the proof does not hold for the key of press-3 and the audience of this side")
 
 
 async def test_a_replayed_exchange_is_refused(verifier: HmacAuthenticator) -> None:

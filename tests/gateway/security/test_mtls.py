@@ -372,6 +372,10 @@ BY = "san-uri, san-dns, common-name, fingerprint"
             f"mtls can't go by what it was told; did you mean san-uri? there are: {BY}",
         ),
         (
+            lambda: MutualTls.from_text("sanuri"),
+            f"mtls can't go by what it was told; did you mean san-uri? there are: {BY}",
+        ),
+        (
             lambda: MutualTls.from_text("no-such.toml"),
             f"the file of clients {Path.cwd()}/no-such.toml can't be read: there is no such file; check the path",
         ),

@@ -141,6 +141,16 @@ def test_a_built_in_name_can_not_be_taken_over() -> None:
         ),
         (audit_sink, "syslog", "there is no audit sink syslog; there are: file"),
         (
+            authenticator,
+            "bearer",
+            "there is no authenticator bearer, which is a credential provider; there are: jwt, api-keys, hmac, mtls",
+        ),
+        (
+            authenticator,
+            "roles",
+            "there is no authenticator roles, which is an authoriser; there are: jwt, api-keys, hmac, mtls",
+        ),
+        (
             authoriser,
             "everyone:x",
             "the authoriser everyone takes nothing after its name; leave out the colon and what follows it",

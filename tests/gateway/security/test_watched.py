@@ -98,7 +98,7 @@ def test_who_else_may_do_what(path: Path) -> None:
         "the secrets if somebody may have read them"
     )
     tampered = (
-        f"the file of tests {path} can be written by others than its owner; run: chmod go-w on it, and check what it "
+        f"the file of tests {path} can be written by others than its owner; run chmod go-w {path}, and check what it "
         "holds"
     )
     for mode, private, guarded in (
