@@ -28,7 +28,7 @@ import trio
 import graftwire
 
 EVERY: Final = 5.0  # seconds between two looks
-PAUSE: Final = 2.0  # seconds at most that a session is quiet between two calls
+PAUSE: Final = 10.0  # seconds at most that a session is quiet between two calls
 MOST_GROWTH: Final = 1.0  # percent of memory an hour
 MEGABYTE: Final = 1024 * 1024
 
@@ -236,8 +236,11 @@ async def _run(sessions: int, minutes: float, warm_up: float) -> int:
         assert process.stdin is not None and process.stdout is not None
         answers = _lines(process.stdout)
         url = await anext(answers)
-        for seed in range(sessions):
-            await nursery.start(partial(_session, url, counts, seed))
+        async with (
+            trio.open_nursery() as starting
+        ):  # at once: those that are there already have their calls to make
+            for seed in range(sessions):
+                starting.start_soon(nursery.start, partial(_session, url, counts, seed))
         started = trio.current_time()
         ends = started + 60 * (warm_up + minutes)
         while trio.current_time() < ends:

@@ -114,7 +114,11 @@ def demo(json: Json = False) -> None:
 
 @app.command(
     short_help="Host classes of yours.",
-    epilog=_example("graftwire serve shop:Invoices --listen tcp://localhost:7400 --auth anonymous"),
+    epilog=_example(
+        "graftwire serve shop:Invoices --listen tcp://localhost:7400 --auth anonymous"
+        "\n  graftwire serve shop:Invoices --listen tls://localhost:7443 --cert gateway.pem --key gateway.key \\"
+        "\n      --auth api-keys:keys.json --allow roles --audit audit.jsonl"
+    ),
 )
 def serve(
     services: Annotated[
@@ -244,7 +248,9 @@ def call(
     credential: Annotated[
         str | None,
         typer.Option(
-            "--credential", metavar="NAME[:TEXT]", help="Prove who calls, as in `bearer:file:PATH`."
+            "--credential",
+            metavar="NAME[:TEXT]",
+            help="Prove who calls: api-key:file:PATH, bearer:file:PATH (or env:NAME), hmac:FILE, mtls.",
         ),
     ] = None,
     plain_proofs: PlainProofs = False,
@@ -313,7 +319,7 @@ def tap(
 
 
 key_app: Final = typer.Typer(
-    no_args_is_help=False,
+    invoke_without_command=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -321,8 +327,16 @@ app.add_typer(
     key_app,
     name="key",
     short_help="Make, list and revoke API keys.",
-    help="Make, list and revoke API keys, for `serve --auth api-keys:FILE`. The file holds only hashes of them.",
 )
+
+
+@key_app.callback(
+    help="Make, list and revoke API keys, for `serve --auth api-keys:FILE`. The file holds only hashes of them."
+)
+def key_group(context: typer.Context) -> None:
+    """What runs before its commands, and shows the help where there is none."""
+    if context.invoked_subcommand is None:
+        line(context.get_help())
 
 
 @key_app.command(
@@ -397,7 +411,7 @@ def audit_verify(
         typer.Option(
             "--expect",
             metavar="HASH",
-            help="The last hash of an earlier check; its line has to be there still.",
+            help="The last hash of an earlier check; its line has to be there. Without it, a cut end does not show.",
         ),
     ] = None,
     json: Json = False,

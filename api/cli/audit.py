@@ -46,7 +46,8 @@ def told(report: Report) -> Iterator[str]:
     numbers = (
         f", numbers {report.first} to {report.last}" if report.lines and report.first is not None else ""
     )
-    yield f"{lines}{numbers}: {'intact' if report.intact else 'broken'}"
+    state = "intact" if report.lines else "empty, so nothing is checked"
+    yield f"{lines}{numbers}: {state if report.intact else 'broken'}"
     if report.hash is not None:
         yield f"last hash {report.hash}"
 
