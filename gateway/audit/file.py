@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 import trio
 
@@ -18,14 +19,17 @@ from .opening import moved_aside, next_name, open_log, same_file
 from .syncing import Syncing
 from .tail import find_end
 
+_log: Final = logging.getLogger("graftwire.audit")
+
 
 class AuditFile(AuditSink):
     """Appends each record as one line to the file at `path`, which is made (mode 0600) if it is not there.
 
     The chain of a file that is there is continued, also across a restart. `rotate_at`: before a file would grow beyond
     so many bytes it is moved aside, to `path` with `.000001`, `.000002`, … after it, and a new one continues the chain;
-    None: never. `sync`: a record is kept when the disk has it; without it, when the system has it, which survives the
-    end of this process and no loss of power.
+    None: never. If the file is moved away, by a program that rotates logs or by anybody, the next record goes on in a
+    new file at `path`. `sync`: a record is kept when the disk has it; without it, when the system has it, which
+    survives the end of this process and no loss of power.
 
     Raises SecurityError where the file can't be used: its folder is missing, it is no regular file, another process
     has it open, it is no audit log, its last line does not follow from the one before; ValueError for a `rotate_at`
@@ -78,16 +82,19 @@ class AuditFile(AuditSink):
 
         When this returns the record is kept; without `sync` it is no checkpoint. Raises OSError if the file can't be
         written (nothing of the record is then left in it, and later ones follow the chain), or the disk may not have
-        it; SecurityError if the file is full and there is no new one to be had; ValueError for a record that makes a
-        line of more than 1 MiB. Cancelled: the record is in the file.
+        it; SecurityError if the file is full, or was moved away, and there is no new one to be had; ValueError for a
+        record that makes a line of more than 1 MiB. Cancelled: the record is in the file.
         """
+        if self._descriptor >= 0 and not same_file(self._descriptor, self._path):
+            self.reopen()  # nobody would find what is written to a file that has lost its name
+            _log.warning("the audit log %s was moved away; it goes on in a new file", self._path)
         self._append(record)
         if self._syncing is not None:
             await self._syncing.wait()
 
     @trio.lowlevel.enable_ki_protection  # Ctrl-C between the write and the count would break the chain
     def reopen(self) -> None:
-        """Go on in a new file at the same path, if the old one was moved away; for programs that rotate logs.
+        """Go on in a new file at the same path, if the old one was moved away; the next record does so by itself.
 
         The first line of the new file follows the last one of the old. Raises SecurityError if there is no new file to
         be had, or it is not empty, and OSError if its folder can't be read; the old file then stays in use.
