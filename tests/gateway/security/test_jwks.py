@@ -134,7 +134,7 @@ def test_a_file_that_can_not_be_read(tmp_path: Path, kind: str) -> None:
             path.write_bytes(key_set(ONE.jwk()))
             path.chmod(0o664)
             sentence += (
-                "can be written by others than its owner; run: chmod go-w on it, and check what it holds"
+                f"can be written by others than its owner; run chmod go-w {path}, and check what it holds"
             )
         case _:
             path = Path("a\0b")

@@ -551,7 +551,7 @@ def test_no_settings(tmp_path: Path) -> None:
     with pytest.raises(SecurityError, match=r"odd is not text in UTF-8; write it as TOML$"):
         JwtAuthenticator.from_text(str(tmp_path / "odd"))
     (tmp_path / "odd").chmod(0o622)
-    with pytest.raises(SecurityError, match=r"odd can be written by others than its owner; run: chmod go-w"):
+    with pytest.raises(SecurityError, match=r"odd can be written by others than its owner; run chmod go-w"):
         JwtAuthenticator.from_text(str(tmp_path / "odd"))
 
 
