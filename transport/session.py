@@ -267,6 +267,17 @@ class Session:
                 output.nudge(conn.calls_in == 0)
             if conn.peer_is_leaving:
                 self.leave_if_idle()
+            if conn.calls_in + conn.calls_out <= 1 and found:
+                await self._step_back()
+
+    @staticmethod
+    async def _step_back() -> None:
+        """Let who was woken run before this task arms its wait for more, which takes as long as to answer.
+
+        Twice: in one turn of the scheduler it could still come first.
+        """
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        await trio.lowlevel.cancel_shielded_checkpoint()
 
     def leave_if_idle(self) -> None:
         """Go, once no call is open and the other side has said that it leaves (LEAVE-9)."""
