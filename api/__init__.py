@@ -27,6 +27,7 @@ from graftwire.gateway.security.plugins import (
     Refusal,
     Request,
 )
+from graftwire.gateway.security.proxy_login import ProxyLogin
 from graftwire.gateway.security.roles import AnyIdentity, allow
 from graftwire.protocol.errors import (
     ApplicationError,
@@ -102,6 +103,7 @@ __all__ = [
     "Occasion",
     "Overloaded",
     "Permission",
+    "ProxyLogin",
     "Record",
     "Refusal",
     "Remote",
