@@ -64,7 +64,9 @@ from graftwire.transport.url import UrlError
 
 from .client import Client, connect, peer
 from .comparing import InterfaceChanged
+from .reaching import Wires, wires
 from .retry import Retry
+from .wiring import Wire
 
 __all__ = [
     "NOBODY",
@@ -124,6 +126,8 @@ __all__ = [
     "UrlError",
     "ValueRefused",
     "VersionMismatch",
+    "Wire",
+    "Wires",
     "allow",
     "by_reference",
     "client_context",
@@ -138,4 +142,5 @@ __all__ = [
     "raises",
     "serve",
     "server_context",
+    "wires",
 ]
