@@ -94,19 +94,24 @@ class Place:
             self._effort.scope.cancel()
 
     async def _fill(self, effort: Effort) -> None:
-        with effort.scope:
-            if self._retry is not None and self._short > 1:
-                await trio.sleep(self._retry.pause(self._short - 1))
-            while not await self._round(effort):
-                effort.made += 1
-                effort.hopeless = not any(isinstance(e, LinkError | Unavailable) for _, e in effort.failed)
-                if self._retry is None or effort.hopeless or effort.made >= effort.rounds:
-                    self._again = trio.current_time() + (self._retry.most if self._retry is not None else 0)
-                    break
-                await trio.sleep(self._retry.pause(effort.made))
-        self._effort = None
-        effort.over = True
-        self._changed()
+        try:
+            with effort.scope:
+                await self._rounds(effort)
+        finally:  # cancelled as well: a call of a task outside may wait for it
+            self._effort = None
+            effort.over = True
+            self._changed()
+
+    async def _rounds(self, effort: Effort) -> None:
+        if self._retry is not None and self._short > 1:
+            await trio.sleep(self._retry.pause(self._short - 1))
+        while not await self._round(effort):
+            effort.made += 1
+            effort.hopeless = not any(isinstance(e, LinkError | Unavailable) for _, e in effort.failed)
+            if self._retry is None or effort.hopeless or effort.made >= effort.rounds:
+                self._again = trio.current_time() + (self._retry.most if self._retry is not None else 0)
+                break
+            await trio.sleep(self._retry.pause(effort.made))
 
     async def _round(self, effort: Effort) -> bool:
         """Try each address once until one gives a session; whether one did."""

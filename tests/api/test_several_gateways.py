@@ -391,6 +391,20 @@ async def test_one_refuses_the_credential(balance: Any) -> None:
         nursery.cancel_scope.cancel()
 
 
+async def test_a_gateway_that_has_changed_its_mind_about_the_credential() -> None:
+    async with trio.open_nursery() as nursery:
+        settings = {"allow": graftwire.AnyIdentity(), "plain_proofs": True}
+        first = await start(nursery, "a", "memory:mind", auth=Keys(b"mine"), **settings)
+        async with connect([first], credential=Key()) as client:
+            assert await client.call("Shop.where") == "a"
+            first.scope.cancel()
+            await trio.testing.wait_all_tasks_blocked()
+            await start(nursery, "b", "memory:mind", auth=Keys(b"another"), **settings)
+            with trio.fail_after(5), pytest.raises(graftwire.Unauthenticated):
+                await client.call("Shop.where")
+        nursery.cancel_scope.cancel()
+
+
 @POLICIES
 async def test_addresses_of_several_transports(balance: Any, tmp_path: Path) -> None:
     authority = trustme.CA()
@@ -426,3 +440,27 @@ async def test_a_block_that_ends_while_it_dials_leaves_nothing(tmp_path: Path) -
         with pytest.raises(graftwire.Unavailable, match=r"ended|leaving"):
             await client.call("Shop.where")
         nursery.cancel_scope.cancel()
+
+
+@POLICIES
+async def test_who_waits_outside_of_a_block_that_is_cancelled_is_told(balance: Any) -> None:
+    outcomes: list[str] = []
+    async with gateways("a", "b") as running, trio.open_nursery() as outside:
+
+        async def call(client: graftwire.Client) -> None:
+            try:
+                await client.call("Shop.where")
+            except graftwire.Unavailable as error:
+                outcomes.append(f"ran={error.ran}")
+
+        with trio.move_on_after(0.2):
+            slow = graftwire.Retry(attempts=100, first=60, most=60)
+            async with connect(running, balance=balance, retry=slow) as client:
+                for each in running:
+                    await each.gateway.drain(0)
+                outside.start_soon(call, client)
+                await trio.sleep_forever()
+        with trio.fail_after(5):
+            while not outcomes:
+                await trio.sleep(0.01)
+    assert outcomes == ["ran=False"]
