@@ -27,6 +27,7 @@ from graftwire.gateway.security.plugins import (
     Refusal,
     Request,
 )
+from graftwire.gateway.security.proxy_login import ProxyLogin
 from graftwire.gateway.security.roles import AnyIdentity, allow
 from graftwire.protocol.errors import (
     ApplicationError,
@@ -63,7 +64,9 @@ from graftwire.transport.url import UrlError
 
 from .client import Client, connect, peer
 from .comparing import InterfaceChanged
+from .reaching import Wires, wires
 from .retry import Retry
+from .wiring import Wire
 
 __all__ = [
     "NOBODY",
@@ -102,6 +105,7 @@ __all__ = [
     "Occasion",
     "Overloaded",
     "Permission",
+    "ProxyLogin",
     "Record",
     "Refusal",
     "Remote",
@@ -122,6 +126,8 @@ __all__ = [
     "UrlError",
     "ValueRefused",
     "VersionMismatch",
+    "Wire",
+    "Wires",
     "allow",
     "by_reference",
     "client_context",
@@ -136,4 +142,5 @@ __all__ = [
     "raises",
     "serve",
     "server_context",
+    "wires",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -17,7 +17,6 @@ from graftwire.gateway.metadata.diff import Change
 from graftwire.gateway.security.errors import SecurityChoiceMissing
 from graftwire.gateway.security.guard import SECONDS, Auth, Guard
 from graftwire.gateway.security.plugins import AuditSink, Authoriser, CredentialProvider
-from graftwire.gateway.security.proving import Prover
 from graftwire.protocol import frames
 from graftwire.protocol.convert import converter
 from graftwire.protocol.errors import CallError, DeadlineExceeded, ErrorCode
@@ -28,10 +27,10 @@ from graftwire.transport.context import current_call
 from graftwire.transport.facts import LinkFacts
 from graftwire.transport.link import ConnectOptions
 from graftwire.transport.session import Session, Timing
-from graftwire.transport.url import parse
 
 from .comparing import InterfaceChanged, compare
-from .connection import Connection, PeerConnection
+from .connection import Balance, Connection, PeerConnection, addresses
+from .dialler import Dialler
 from .proxy import make_proxy
 from .retry import Retry
 
@@ -53,13 +52,13 @@ class Client:
         *,
         deadline: float | None = None,
         idempotent: bool = False,
-        prover: Prover | None = None,
+        credential: CredentialProvider | None = None,
     ) -> None:
         self._connection = connection
         self._options = options
         self._deadline = deadline
         self._idempotent = idempotent
-        self._prover = prover
+        self._credential = credential
 
     @property
     def call_options(self) -> CallOptions:
@@ -101,7 +100,7 @@ class Client:
             options,
             deadline=self._deadline if deadline is None else deadline,
             idempotent=self._idempotent if idempotent is None else idempotent,
-            prover=self._prover if credential is None else self._connection.prover_with(credential),
+            credential=self._credential if credential is None else credential,
         )
 
     async def call(self, target: str, /, *args: object, **kwargs: object) -> Any:
@@ -129,25 +128,29 @@ class Client:
         connection = self._connection
         attempt = 0
         while True:
-            session = connection.session
-            if not session.usable:
-                session = await connection.usable()
-            if self._prover is not None:
-                options = await self._proved(self._prover, session, target, options)
+            session = connection.ready() or await connection.usable()
+            if self._credential is not None:
+                options = await self._proved(self._credential, session, target, options)
             try:
                 return await call(session, target, args, kwargs, options)
             except CallError as error:
-                retry = connection.retry
                 attempt += 1
-                if retry is None or attempt > retry.attempts or not self._may_repeat(error):
-                    raise
-                await trio.sleep(retry.pause(attempt))
+                await self._before_again(session, error, attempt)
 
-    @staticmethod
-    async def _proved(prover: Prover, session: Session, target: str, options: CallOptions) -> CallOptions:
+    async def _proved(
+        self, credential: CredentialProvider, session: Session, target: str, options: CallOptions
+    ) -> CallOptions:
         """The options of a call with a proof of its own. Raises CredentialError."""
-        proof = await prover.credential(session, target)
+        proof = await self._connection.prover_for(credential, session).credential(session, target)
         return replace(options, credential=None if proof is None else (proof.scheme, proof.proof))
+
+    async def _before_again(self, session: Session, error: CallError, attempt: int) -> None:
+        """Wait until a call may be sent again; raises `error` where it may not."""
+        retry = self._connection.retry
+        if retry is None or attempt > retry.attempts or not self._may_repeat(error):
+            raise error
+        if session.usable:  # otherwise it goes to another session, which may be there already
+            await trio.sleep(retry.pause(attempt))
 
     def _may_repeat(self, error: CallError) -> bool:
         if error.code not in (ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED):
@@ -157,7 +160,7 @@ class Client:
     def stream(self, target: str, /, *args: object, **kwargs: object) -> StreamManager:
         """Call a method that gives a stream: `async with client.stream(…) as items: async for item in items: …`.
 
-        Leaving the block before the end cancels the call. Streams are never sent again.
+        Leaving the block before the end cancels the call. Once the block has begun, nothing is sent again.
         """
         return self.open_with(self._options, frames.SERVER_STREAM, target, args, kwargs)
 
@@ -181,13 +184,33 @@ class Client:
         """A call with streams, its options spelled out. For typed clients."""
         deadline = math.inf if self._deadline is None else trio.current_time() + self._deadline
         with trio.CancelScope(deadline=deadline) as scope:
-            session = await self._connection.usable()  # it may have to dial, and that takes time, too
-            if self._prover is not None:
-                options = await self._proved(self._prover, session, target, options)
-            async with open_stream(session, shape, target, args, kwargs, options) as stream:
-                yield stream
+            async with AsyncExitStack() as stack:
+                yield await self._opened(stack, options, shape, target, args, kwargs)
         if scope.cancelled_caught:
             raise DeadlineExceeded
+
+    async def _opened(
+        self,
+        stack: AsyncExitStack,
+        options: CallOptions,
+        shape: int,
+        target: str,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+    ) -> Stream:
+        attempt = 0
+        while True:
+            session = await self._connection.usable()  # it may have to dial, and that takes time, too
+            if self._credential is not None:
+                options = await self._proved(self._credential, session, target, options)
+            opened = open_stream(session, shape, target, args, kwargs, options)
+            try:
+                return await stack.enter_async_context(opened)
+            except CallError as error:
+                if error.ran:
+                    raise
+                attempt += 1
+                await self._before_again(session, error, attempt)
 
     def proxy(
         self, interface: type[Interface], name: str | None = None, *, allow_untyped: bool = False
@@ -240,8 +263,9 @@ async def _check_expected(client: Client, expect: Sequence[type[Any]] | Mapping[
 
 @asynccontextmanager
 async def connect(
-    url: str,
+    url: str | Sequence[str],
     *,
+    balance: Balance = "first",
     expect: Sequence[type[Any]] | Mapping[str, type[Any]] = (),
     credential: CredentialProvider | None = None,
     services: Mapping[str, object] | None = None,
@@ -259,10 +283,15 @@ async def connect(
 ) -> AsyncGenerator[Client]:
     """Connect to a gateway for as long as the block runs.
 
+    `url` may be several, at which the same is hosted. `balance` says how calls are spread over them: "first", all go to
+    the first one that answers, in the order given; "random", the same in an order that each client draws for itself;
+    "round-robin", there is a session with each, and calls take turns. With `retry`, a session that is lost, or whose
+    gateway is leaving, is replaced before a call needs the next one, by one with another address if there is one.
+
     `expect` are the classes or Protocols that this side was written for, by name where they are hosted under another
     one: they are compared with what the gateway hosts before the block starts. `credential` proves to the gateway who
     this side is, for all of the session. `options` (TLS, pins, …) are for the
-    transport; `retry` connects again when the session is lost; `limits` is what this side takes; `threads` bounds plain
+    transport; `retry` connects again when a session is lost; `limits` is what this side takes; `threads` bounds plain
     `def` callbacks that run at once. With `eager`, the block starts without a round trip, and a peer that refuses is
     noticed at the first call.
 
@@ -273,7 +302,7 @@ async def connect(
     CallError if what answers refuses, InterfaceChanged if calls of what is expected would fail; SecurityChoiceMissing,
     SecurityError and InterfaceError as `serve` does.
     """
-    parsed = parse(url)
+    urls = addresses(url, balance)
     if services and auth is None:
         raise SecurityChoiceMissing(
             "nobody has said who may call the services of this client: add auth=…, as for a gateway"
@@ -282,11 +311,9 @@ async def connect(
     host = Host(services, guard=guard, threads=threads)
     await guard.start()
     async with background_tasks() as nursery:
-        connection = Connection(
-            parsed,
+        dialler = Dialler(
             nursery,
             options=options,
-            retry=retry,
             limits=limits,
             timing=timing,
             eager=eager,
@@ -295,8 +322,8 @@ async def connect(
             plain_proofs=plain_proofs,
             plugin_seconds=plugin_seconds,
         )
+        connection = Connection(urls, dialler, retry=retry, balance=balance)
         await connection.start()
-        await connection.dial()
         try:
             client = Client(connection)
             await _check_expected(client, expect)

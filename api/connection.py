@@ -1,174 +1,152 @@
-"""What a client calls through: the session of now, dialled again when it is gone where that was asked for."""
+"""What a client calls through: one session or several, made again when they are gone where that was asked for."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from contextvars import copy_context
+import copy
+import random
+from collections.abc import Sequence
+from typing import Final, Literal, get_args
 
 import trio
 
-from graftwire.gateway.host import Host
-from graftwire.gateway.security.errors import CredentialError
-from graftwire.gateway.security.guard import SECONDS, Guard
-from graftwire.gateway.security.plugins import Credential, CredentialProvider
+from graftwire.gateway.security.plugins import CredentialProvider
 from graftwire.gateway.security.proving import Prover
-from graftwire.protocol.connection import Role
-from graftwire.protocol.errors import CallError, LinkError, Unavailable
-from graftwire.protocol.limits import Limits
-from graftwire.transport.context import current_call
-from graftwire.transport.link import ConnectOptions, Link
-from graftwire.transport.registry import transport_for
-from graftwire.transport.session import Session, Timing
-from graftwire.transport.url import Url
+from graftwire.protocol.errors import CallError, Unavailable
+from graftwire.transport.raising import fresh
+from graftwire.transport.session import Session
+from graftwire.transport.url import Url, UrlError, parse
 
+from .dialler import Dialler
+from .places import Effort, Place, in_vain, told
 from .retry import Retry
+
+Balance = Literal["first", "random", "round-robin"]
+"""How calls are spread over several addresses: `connect` says what each of them means."""
+
+BALANCES: Final[tuple[str, ...]] = get_args(Balance)
+
+
+def addresses(urls: str | Sequence[str], balance: str) -> list[Url]:
+    """The addresses of a client, each of them once. Raises UrlError; ValueError for a policy that is not known."""
+    if balance not in BALANCES:
+        raise ValueError(f"balance is one of {', '.join(BALANCES)}")
+    parsed = [parse(url) for url in ([urls] if isinstance(urls, str) else urls)]
+    if not parsed:
+        raise UrlError("a client needs at least one address to connect to, as in tcp://localhost:7400")
+    if len({url.text for url in parsed}) < len(parsed):
+        raise UrlError("an address stands twice among those of a client; take one of them out")
+    return parsed
 
 
 class Connection:
-    """What dials: it holds the session of now and, where `retry` is given, makes the next one when that is gone."""
+    """The sessions that the calls of one client go out by.
+
+    With `balance` "round-robin" there is one for each of `urls`, and calls take turns; otherwise there is one in all.
+    """
 
     def __init__(
-        self,
-        url: Url,
-        nursery: trio.Nursery,
-        *,
-        options: ConnectOptions | None = None,
-        retry: Retry | None = None,
-        limits: Limits | None = None,
-        timing: Timing | None = None,
-        eager: bool = False,
-        host: Host | None = None,
-        credential: CredentialProvider | None = None,
-        plain_proofs: bool = False,
-        plugin_seconds: float = SECONDS,
+        self, urls: Sequence[Url], dialler: Dialler, *, retry: Retry | None = None, balance: str = "first"
     ) -> None:
-        self.url = url
-        self._nursery = nursery
-        self._options = options if options is not None else ConnectOptions()
+        urls = random.sample(urls, len(urls)) if balance == "random" else urls
+        shares = [[url] for url in urls] if balance == "round-robin" else [urls]
         self.retry = retry
-        self._limits = limits
-        self._timing = timing
-        self._eager = eager
-        self._host = host if host is not None else Host(guard=Guard())
-        self._plain_proofs = plain_proofs
-        self._plugin_seconds = plugin_seconds
-        self._prover = None if credential is None else self.prover_with(credential)
-        # What a session proves is who has connected, not whose call has noticed that it has to be dialled again.
-        self._context = copy_context()
-        self._dialling = trio.Lock()
-        self._session: Session | None = None
-        self.leaving = False
+        self._dialler = dialler
+        self._places = [Place(share, dialler, retry, self._wake) for share in shares]
+        self._several = len(shares) > 1
+        self._turn = 0
+        self._waiting = trio.lowlevel.ParkingLot()
 
     @property
     def session(self) -> Session:
-        """The session of now, usable or not."""
-        assert self._session is not None
-        return self._session
+        """The session of now, usable or not: the last one that a call went out by, where there are several."""
+        places = self._places[self._turn :] + self._places[: self._turn]
+        return next(place.session for place in places if place.session is not None)
 
-    def prover_with(self, credential: CredentialProvider) -> Prover:
-        """What proves to the other side who this side is, with another provider's proofs."""
-        return Prover(credential, self.url.text, plain=self._plain_proofs, seconds=self._plugin_seconds)
-
-    async def dial(self) -> Session:
-        """Connect once, and prove who this side is.
-
-        Raises LinkError, CredentialError, or CallError if what answers refuses or is no Graftwire peer.
-        """
-        started: tuple[Session, Credential | None] = await self._nursery.start(self._run)
-        session, credential = started
-        self._session = session
-        if self._eager:
-            if credential is not None:
-                self._start_keeping_proved(session, credential, False)
-            return session
-        try:
-            await session.wait_opened()
-            if credential is not None:
-                await session.authentication.finish(credential.scheme, credential.answer)
-        except BaseException:
-            session.close()
-            raise
-        if credential is not None and credential.expires is not None:
-            self._start_keeping_proved(session, credential, True)
-        return session
-
-    def _start_keeping_proved(self, session: Session, credential: Credential, proved: bool) -> None:
-        self._context.run(self._nursery.start_soon, self._keep_proved, session, credential, proved)
-
-    async def _keep_proved(self, session: Session, credential: Credential, proved: bool) -> None:
-        """See the exchange through, and prove again before each proof expires; the session says what goes wrong."""
-        assert self._prover is not None
-        with suppress(CallError, CredentialError):
-            if not proved:
-                await session.authentication.finish(credential.scheme, credential.answer)
-            await self._prover.renew(session, credential)
-
-    async def _run(self, task_status: trio.TaskStatus[tuple[Session, Credential | None]]) -> None:
-        trio.lowlevel.current_task().context = self._context.copy()
-        await trio.lowlevel.cancel_shielded_checkpoint()  # the context counts from the next step on
-        async with transport_for(self.url.scheme).connect(self.url, self._options) as link:
-            await self._run_session(link, task_status)
-
-    async def _run_session(
-        self, link: Link, task_status: trio.TaskStatus[tuple[Session, Credential | None]]
-    ) -> None:
-        receiver = self._host.receiver()
-        session = Session(link, Role.INITIATOR, limits=self._limits, receiver=receiver, timing=self._timing)
-        credential = None
-        if self._prover is not None:
-            credential = await self._prover.credential(session)
-            if credential is not None:  # before the session runs: it leaves together with HELLO
-                session.authentication.begin(credential.scheme, credential.proof)
-        task_status.started((session, credential))
-        current_call.set(None)  # what the session does is part of no call, and keeps none alive
-        try:
-            await session.run()
-        finally:
-            await receiver.ended(session)
+    def prover_for(self, credential: CredentialProvider, session: Session) -> Prover:
+        """What proves to the other side of `session` who this side is, with another provider's proofs."""
+        return self._dialler.prover_for(credential, session)
 
     async def start(self) -> None:
-        """Let the credential provider get ready. Raises SecurityError."""
-        if self._prover is not None:
-            await self._prover.start()
+        """Let the credential provider get ready, and connect once: until the first address gives a session.
+
+        Raises SecurityError, LinkError, CredentialError, or CallError if what answers refuses or is no Graftwire peer.
+        """
+        await self._dialler.get_ready()
+        efforts = [place.fill(1) for place in self._places]
+        await self._filled(efforts)
+        if self.ready() is None:
+            failed = [each for effort in efforts for each in effort.failed]
+            if failed:
+                raise in_vain(failed)
+
+    def ready(self) -> Session | None:
+        """The session for the next call, None where none can be had without waiting."""
+        if not self._several:
+            session = self._places[0].session
+            return session if session is not None and session.usable else None
+        for step in range(1, len(self._places) + 1):
+            turn = (self._turn + step) % len(self._places)
+            place = self._places[turn]
+            if place.usable:
+                self._turn = turn
+                return place.session
+            if self.retry is not None and not self._dialler.leaving:
+                place.fill_again()
+        return None
 
     async def usable(self) -> Session:
-        """A session that takes calls, dialled anew where that was asked for.
+        """The session for the next call, made anew where that was asked for.
 
-        Raises Unavailable (nothing ran) if there is none and no `retry`, or if all attempts failed.
+        Raises Unavailable (nothing ran) if there is none and no `retry`, or if all attempts failed; CallError or
+        CredentialError if what answers refuses this side.
         """
-        session = self._session
-        if session is not None and session.usable:
-            return session
-        if self.retry is None or self.leaving:
-            raise self._gone()
-        async with self._dialling:
-            if self._session is not None and self._session.usable:
-                return self._session
-            attempt = 0
-            while True:
-                try:
-                    return await self.dial()
-                except (LinkError, Unavailable) as error:
-                    attempt += 1
-                    if attempt > self.retry.attempts:
-                        raise Unavailable(
-                            f"no session with {self.url} came about in {attempt} attempts; the last one: {error}",
-                            ran=False,
-                        ) from error
-                    await trio.sleep(self.retry.pause(attempt))
+        retry = self.retry
+        while True:
+            session = self.ready()
+            if session is not None:
+                return session
+            if retry is None or self._dialler.leaving:
+                raise self._gone()
+            efforts = [place.fill(retry.attempts + 1) for place in self._places]
+            await self._filled(efforts)
+            if all(effort.failed for effort in efforts):
+                self._raise(efforts)
+
+    async def _filled(self, efforts: Sequence[Effort]) -> None:
+        """Wait until one of the efforts gave a session, or none did."""
+        while not all(effort.over for effort in efforts) and not any(place.usable for place in self._places):
+            await self._waiting.park()
+
+    def _wake(self) -> None:
+        self._waiting.unpark_all()
+
+    @staticmethod
+    def _raise(efforts: Sequence[Effort]) -> None:
+        failed = [each for effort in efforts for each in effort.failed]
+        cause = failed[-1][1]
+        if all(effort.hopeless for effort in efforts):
+            if len(failed) > 1:
+                raise in_vain(failed)
+            # each call that waits raises one of its own
+            raise fresh(cause) if isinstance(cause, CallError) else copy.copy(cause)
+        attempts = max(effort.made for effort in efforts)
+        if len(failed) == 1:
+            text = f"no session with {failed[0][0]} came about in {attempts} attempts; the last one: {cause}"
+        else:
+            text = f"no session came about in {attempts} attempts with each address; {told(failed)}"
+        raise Unavailable(text, ran=False) from cause
 
     async def leave(self) -> None:
-        """End the session of now, and make no other."""
-        self.leaving = True
-        if self._session is not None:
-            self._session.close()
-            await self._session.wait_ended()
+        """End the sessions, and make no other."""
+        for place in self._places:
+            place.stop()
+        await self._dialler.leave()
 
     def _gone(self) -> Unavailable:
-        ending = self._session.ending if self._session is not None else None
-        if ending is None:
+        session = next((place.session for place in self._places if place.session is not None), None)
+        if session is None or session.ending is None:
             return Unavailable("the other side is leaving and takes no new calls", ran=False)
-        return Unavailable(f"the session has ended: {ending}", ran=False)
+        return Unavailable(f"the session has ended: {session.ending}", ran=False)
 
 
 class PeerConnection:
@@ -179,13 +157,17 @@ class PeerConnection:
     def __init__(self, session: Session) -> None:
         self.session = session
 
+    def ready(self) -> Session | None:
+        """The session, if it takes calls."""
+        return self.session if self.session.usable else None
+
     async def usable(self) -> Session:
         """The session. Raises Unavailable (nothing ran) if it takes no more calls."""
         if not self.session.usable:
             raise Unavailable("the session that the call came in by takes no more calls", ran=False)
         return self.session
 
-    def prover_with(self, credential: CredentialProvider) -> Prover:
+    def prover_for(self, credential: CredentialProvider, session: Session) -> Prover:
         """What proves to the other side who this side is."""
-        facts = self.session.facts
+        facts = session.facts
         return Prover(credential, f"{facts.transport}:{facts.local}")

@@ -383,7 +383,7 @@ def test_what_can_be_called_has_a_signature() -> None:
 OF_PLUGINS = ["CredentialProvider", "Authenticator", "Authoriser", "AuditSink"]
 
 
-@pytest.mark.parametrize("name", ["Client", "Gateway", "Remote", "Stream", *OF_PLUGINS])
+@pytest.mark.parametrize("name", ["Client", "Gateway", "Remote", "Stream", "Wires", *OF_PLUGINS])
 def test_members_are_those_of_the_code(name: str) -> None:
     cls = getattr(graftwire, name)
     there = {member for member in dir(cls) if not member.startswith("_")}

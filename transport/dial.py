@@ -28,7 +28,7 @@ async def dial(url: Url, within: float) -> socket.socket:
     """A connected non-blocking socket to `url` within so many seconds; raises ConnectError."""
     connected: socket.socket | None = None
     with trio.move_on_after(within):
-        connected = await (_dial_unix(url) if url.scheme == "unix" else _dial_tcp(url))
+        connected = await (_dial_unix(url) if url.scheme == "unix" else dial_tcp(url))
     if connected is None:
         raise ConnectError(
             f"no answer from {url.text} within {within:g} s; "
@@ -38,7 +38,8 @@ async def dial(url: Url, within: float) -> socket.socket:
     return connected
 
 
-async def _dial_tcp(url: Url) -> socket.socket:
+async def dial_tcp(url: Url) -> socket.socket:
+    """A connected non-blocking socket to the host and port of `url`; raises ConnectError."""
     where = host_and_port(url.host, url.port)
     if url.host == "*":
         raise ConnectError("the host * is for listening; name the host to connect to")

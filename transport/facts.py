@@ -28,9 +28,9 @@ class TlsFacts:
 class LinkFacts:
     """What is known about a link.
 
-    `transport` is the scheme that made it; `local` and `peer` are addresses as text; `proxied` is the proxy's
-    own address where `peer` came from a PROXY protocol header; `origin` and `path` are what a WebSocket
-    handshake said.
+    `transport` is the scheme that made it; `local` and `peer` are addresses as text; `proxied` is the proxy's own
+    address where `peer` came from a PROXY protocol header, or where this side goes through a proxy to `peer`;
+    `origin` and `path` are what a WebSocket handshake said.
     """
 
     transport: str

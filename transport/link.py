@@ -11,9 +11,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from .url import Url, parse_proxy
+
 if TYPE_CHECKING:
     from .facts import LinkFacts
-    from .url import Url
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Buffer = bytes | bytearray | memoryview
@@ -74,7 +75,9 @@ class ConnectOptions:
 
     `tls`: a context, or None for the default (certifi roots); `pins`: SHA-256 digests of certificates or public
     keys, one of which the other end must show; `origin`: sent on a WebSocket handshake if not None;
-    `server_hostname`: the name to check in place of the URL's host.
+    `server_hostname`: the name to check in place of the URL's host; `proxy`: the URL of a proxy that tcp, tls, ws and
+    wss go through (http, socks5, socks5h), never one that the environment names; `proxy_login` gives a user name and
+    a password for it at each dialling. Raises UrlError for a proxy that is none.
     """
 
     tls: ssl.SSLContext | None = None
@@ -84,6 +87,12 @@ class ConnectOptions:
     connect_timeout: float = 10.0
     handshake_timeout: float = 10.0
     max_message: int = 2**24 + 3
+    proxy: str | None = None
+    proxy_login: Callable[[], tuple[str, str]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.proxy is not None:
+            parse_proxy(self.proxy)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from .listener import SocketListener
 from .sockets import SocketLink, socket_facts
 from .streams import LinkStream
 from .tls import ALPN_FRAMED, ALPN_HTTP, TlsLink, dial_tls
-from .url import Url
+from .url import Url, parse_proxy
 
 
 class SocketTransport(Transport):
@@ -75,8 +75,14 @@ async def _connect_websocket(url: Url, options: ConnectOptions) -> AsyncGenerato
 @asynccontextmanager
 async def _connect_bytes(url: Url, options: ConnectOptions) -> AsyncGenerator[SocketLink | TlsLink]:
     """A byte link to `url`, over TLS where the scheme says so; closed at the end."""
-    sock = await dial(url, options.connect_timeout)
-    link: SocketLink | TlsLink = SocketLink(sock, socket_facts(sock, url))
+    link: SocketLink | TlsLink
+    if options.proxy is not None and url.scheme != "unix":
+        from .tunnel import dial_through  # here, so that plain sockets need nothing of HTTP
+
+        link = await dial_through(parse_proxy(options.proxy), url, options)
+    else:
+        sock = await dial(url, options.connect_timeout)
+        link = SocketLink(sock, socket_facts(sock, url))
     try:
         if url.scheme in ("tls", "wss"):
             link = await dial_tls(link, url, options, ALPN_FRAMED if url.scheme == "tls" else ALPN_HTTP)

@@ -96,6 +96,7 @@ class Session:
         self._failed = False
         self._leaving = False  # this side has said that it will
         self.opened = trio.Event()  # the other side has said HELLO, or the session is over
+        self.unusable = trio.Event()  # the other side is leaving, or the session is over: see `usable`
         self._ended = trio.Event()
         # by the class of the event; straight to who deals with it, because calls and results are many
         self._reactions: dict[type, Callable[[Any], None]] = {
@@ -304,7 +305,7 @@ class Session:
             conn.goaway(conn.last_in)
         self._calling.fail(why, last)
         self._serving.cancel_all()
-        for event in (self.opened, self._pong):
+        for event in (self.opened, self.unusable, self._pong):
             if event is not None:
                 event.set()
         self._authentication.stop()
@@ -424,6 +425,7 @@ class Session:
 
     def _on_goaway(self, event: frames.Goaway) -> None:
         if event.code is ErrorCode.NONE:
+            self.unusable.set()
             self._calling.fail(
                 Unavailable("the other side is leaving", ran=False), last=event.last, above=event.last
             )

@@ -19,6 +19,7 @@ from typing import Final
 from graftwire.protocol.errors import Error
 
 DEFAULT_PORTS: Final = {"ws": 80, "wss": 443}
+PROXY_SCHEMES: Final = ("http", "socks5", "socks5h")
 LARGEST_URL: Final = 2_048  # characters; a longer one is refused
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}")
@@ -73,13 +74,36 @@ def host_and_port(host: str, port: int) -> str:
 
 def parse(text: str) -> Url:
     """Take `text` apart; raises UrlError for anything that is not exactly a URL of a known transport."""
+    scheme, rest = _checked(text, _EXAMPLES["tcp"])
+    _check_known(scheme)
+    if scheme == "memory":
+        return _memory(rest)
+    authority, path, slashes = _split(rest)
+    if scheme == "unix":
+        return _unix(authority, path, slashes)
+    return _network(scheme, authority, path, slashes)
+
+
+def parse_proxy(text: str) -> Url:
+    """Take the URL of a proxy apart: http, socks5 (names are resolved here) or socks5h (there). Raises UrlError."""
+    scheme, rest = _checked(text, "http://localhost:3128")
+    if scheme not in PROXY_SCHEMES:
+        raise UrlError("a proxy is named as http://host:port, socks5://host:port or socks5h://host:port")
+    url = _network(scheme, *_split(rest))
+    if url.port == 0 or url.host == "*":
+        raise UrlError(f"a proxy has a host and a port of its own, as in {scheme}://localhost:3128")
+    return url
+
+
+def _checked(text: str, example: str) -> tuple[str, str]:
+    """The scheme, and what follows its colon, of what holds nothing that no URL may hold."""
     if len(text) > LARGEST_URL:
         raise UrlError(f"this URL is longer than {LARGEST_URL:,} characters")
     if not text.isprintable() or " " in text:
         raise UrlError("a URL holds no spaces or control characters; take them out")
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
-    authority, path, slashes = _split(rest)
+    authority, _, slashes = _split(rest)
     # Before anything is said about the scheme: `user:password@host` reads as one, and would be repeated.
     if "@" in authority or (not slashes and "@" in rest and not rest.startswith("/")):
         raise UrlError(
@@ -90,13 +114,8 @@ def parse(text: str) -> Url:
     if "#" in rest:
         raise UrlError("a fragment (what follows `#`) has no place in a URL; take it out")
     if not colon or not _SCHEME.fullmatch(scheme):
-        raise UrlError(f"a URL begins with its transport, as in {_EXAMPLES['tcp']}")
-    _check_known(scheme)
-    if scheme == "memory":
-        return _memory(rest)
-    if scheme == "unix":
-        return _unix(authority, path, slashes)
-    return _network(scheme, authority, path, slashes)
+        raise UrlError(f"a URL begins with its transport, as in {example}")
+    return scheme, rest
 
 
 def _split(rest: str) -> tuple[str, str, bool]:
@@ -138,7 +157,7 @@ def _unix(authority: str, path: str, slashes: bool) -> Url:
 
 
 def _network(scheme: str, authority: str, path: str, slashes: bool) -> Url:
-    example = _EXAMPLES.get(scheme, f"{scheme}://localhost:7400")
+    example = _EXAMPLES.get(scheme, f"{scheme}://localhost:{3128 if scheme in PROXY_SCHEMES else 7400}")
     if not slashes or not authority:
         raise UrlError(f"a {scheme} URL needs a host, as in {example}")
     host, port_text = _host(scheme, authority, example)
@@ -150,7 +169,7 @@ def _network(scheme: str, authority: str, path: str, slashes: bool) -> Url:
         port = int(port_text) if _PORT.fullmatch(port_text) else 65_536
         if port > 65_535:
             raise UrlError(f"the port of a URL is a number from 0 to 65535, as in {example}")
-    if scheme in ("tcp", "tls"):
+    if scheme in ("tcp", "tls", *PROXY_SCHEMES):
         if path not in ("", "/"):
             raise UrlError(f"a {scheme} URL ends after its port, as in {example}")
         path = ""

@@ -254,6 +254,16 @@ def call(
         ),
     ] = None,
     plain_proofs: PlainProofs = False,
+    proxy: Annotated[
+        str | None,
+        typer.Option("--proxy", metavar="URL", help="Go out through this proxy: http, socks5 or socks5h."),
+    ] = None,
+    proxy_login: Annotated[
+        str | None,
+        typer.Option(
+            "--proxy-login", metavar="SOURCE", help="Where its user:password is: `file:PATH` or `env:NAME`."
+        ),
+    ] = None,
     ca: Ca = None,
     cert: Cert = None,
     key: Key = None,
@@ -268,6 +278,8 @@ def call(
         retry=retry,
         credential=credential,
         plain_proofs=plain_proofs,
+        proxy=proxy,
+        proxy_login=proxy_login,
         ca=ca,
         cert=cert,
         key=key,

@@ -33,7 +33,7 @@ from .call_errors import explain, not_reached, what_answered
 from .dialling import Watcher, connect
 from .failure import Exit, Failure, of_library
 from .jsonvalues import plain
-from .options import dialling_context, url
+from .options import dialling_context, through, url
 from .output import json_line, room
 from .running import run
 from .trust import credential as credential_provider
@@ -67,6 +67,8 @@ def call(
     retry: int,
     credential: str | None,
     plain_proofs: bool,
+    proxy: str | None,
+    proxy_login: str | None,
     ca: str | None,
     cert: str | None,
     key: str | None,
@@ -75,7 +77,7 @@ def call(
     where = url(request.url, dial=True)
     check_target(request.target)
     args, kwargs = positional(request.arguments), by_name(request.named)
-    options = ConnectOptions(tls=dialling_context(ca, cert, key))
+    options = through(ConnectOptions(tls=dialling_context(ca, cert, key)), proxy, proxy_login)
     proof = credential_provider(credential, certificate=cert is not None)
     # before anything is dialled, so that a mistake is noticed first
     descriptor = None if request.items is None else open_for_reading(request.items)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
-import trio
-
 from graftwire import Client, ConnectOptions, Retry
 from graftwire.connection import Connection
-from graftwire.gateway.security.plugins import Credential, CredentialProvider
+from graftwire.dialler import Dialler
+from graftwire.gateway.security.plugins import CredentialProvider
 from graftwire.transport.background import background_tasks
 from graftwire.transport.link import Buffer, Link
-from graftwire.transport.session import Session
 from graftwire.transport.url import Url
 
 Watcher = Callable[[bool, bytes], None]
@@ -68,16 +66,6 @@ class _HalfClosingLink(WatchedLink):
     half_closes = True
 
 
-class _WatchedConnection(Connection):
-    watcher: Watcher
-
-    async def _run_session(
-        self, link: Link, task_status: trio.TaskStatus[tuple[Session, Credential | None]]
-    ) -> None:
-        watched = _HalfClosingLink if link.half_closes else WatchedLink
-        await super()._run_session(watched(link, self.watcher), task_status)
-
-
 @asynccontextmanager
 async def connect(
     url: Url,
@@ -92,12 +80,16 @@ async def connect(
 
     Raises as `graftwire.connect` does.
     """
+
+    def around(link: Link) -> Link:
+        return (_HalfClosingLink if link.half_closes else WatchedLink)(link, watcher)
+
     async with background_tasks() as nursery:
-        connection = _WatchedConnection(
-            url, nursery, options=options, retry=retry, credential=credential, plain_proofs=plain_proofs
+        dialler = Dialler(
+            nursery, options=options, credential=credential, plain_proofs=plain_proofs, around=around
         )
-        connection.watcher = watcher
-        await (connection.dial() if retry is None else connection.usable())
+        connection = Connection([url], dialler, retry=retry)
+        await (connection.start() if retry is None else connection.usable())
         try:
             yield Client(connection)
         finally:

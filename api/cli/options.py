@@ -6,9 +6,10 @@ import math
 import re
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
-from graftwire import TlsError, UrlError
+from graftwire import ConnectOptions, ProxyLogin, SecurityError, TlsError, UrlError
 from graftwire.transport.contexts import client_context, server_context
 from graftwire.transport.url import Url, parse
 
@@ -75,6 +76,21 @@ def dialling_context(ca: str | None, cert: str | None, key: str | None) -> ssl.S
         return client_context(ca=ca, certificate=cert, key=key)
     except TlsError as error:
         raise Failure(str(error), kind="tls") from None
+
+
+def through(options: ConnectOptions, proxy: str | None, login: str | None) -> ConnectOptions:
+    """The same options, going out through a proxy where one is named; `login` says where its user and password are."""
+    if proxy is None:
+        if login is not None:
+            raise Failure("--proxy-login is for a proxy, and there is none; add --proxy URL")
+        return options
+    try:
+        source = None if login is None else ProxyLogin.from_text(login)
+        return replace(options, proxy=proxy, proxy_login=source)
+    except UrlError as error:
+        raise Failure(f"--proxy: {error}", kind="url") from None
+    except SecurityError as error:
+        raise Failure(f"--proxy-login: {error}", kind="security") from None
 
 
 def listening_context(

@@ -90,16 +90,17 @@ def checked(text: str, what: str, where: str) -> str:
 def split_source(argument: str, scheme: str) -> tuple[str | None, str | None]:
     """The file and the variable of the environment, one of which `file:PATH` or `env:NAME` names.
 
-    `scheme` is what stood before it. Raises SecurityError for anything else, and does not repeat it: it may be the
-    secret itself.
+    `scheme` is what stood before it, if anything. Raises SecurityError for anything else, and does not repeat it: it
+    may be the secret itself.
     """
     kind, _, rest = argument.partition(":")
     if kind == "file" and rest:
         return rest, None
     if kind == "env" and _VARIABLE.fullmatch(rest):
         return None, rest
+    before = f"{scheme}:" if scheme else ""
     raise SecurityError(
-        f"a credential is named by where it is: {scheme}:file:PATH or {scheme}:env:NAME; the command line is no place "
+        f"a credential is named by where it is: {before}file:PATH or {before}env:NAME; the command line is no place "
         "for a secret"
     )
 
