@@ -29,7 +29,7 @@ from graftwire.transport.session import Session
 
 from .audit.record import Decision, Event, LinkRecord, Record, link_record
 from .audit.trail import AuditFailed
-from .security.guard import Refused
+from .security.guard import Guard, Refused
 from .security.identity import Identity, Standing
 from .security.plugins import Attempt, Challenge, Permission, Request
 
@@ -65,6 +65,7 @@ class _Remembered:
     target: str
     plugin: str
     until: float
+    guard: Guard
     count: int = 0
 
 
@@ -73,6 +74,7 @@ class _Asked:
     """What has come out so far of deciding a call: who allowed or refused it and why, and what it is for."""
 
     started: float
+    guard: Guard
     plugin: str = ""
     permission: Permission = _NONE_YET
     refused: Refused | None = None
@@ -90,12 +92,20 @@ class Answering:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._guard = host.guard
-        self._standing = host.guard.stranger
+        self._proved: Standing | None = None
         self._exchange: _Exchange | None = None
         self._remembered: dict[str, _Remembered] = {}
         self._session_id: str | None = None
         self._link: LinkRecord | None = None
+
+    @property
+    def _guard(self) -> Guard:
+        """Who decides now: a gateway may change that while sessions go on."""
+        return self._host.guard
+
+    @property
+    def _standing(self) -> Standing | None:
+        return self._guard.stranger if self._proved is None else self._proved
 
     @property
     def identity(self) -> Identity | None:
@@ -139,7 +149,7 @@ class Answering:
             return await host.runner.run(call, method, args, kwargs)
         # clause AUTH-12: what streams ends with the identity that it was allowed to
         with trio.CancelScope(deadline=standing.until) as scope:
-            if not self._guard.may_withdraw(standing):
+            if not (host.changes or self._guard.may_withdraw(standing)):
                 return await host.runner.run(call, method, args, kwargs)
             async with background_tasks() as nursery:
                 nursery.start_soon(self._end_withdrawn, standing, scope)
@@ -182,7 +192,7 @@ class Answering:
             except AuditFailed:
                 raise Unauthenticated from None
             await self._forget_remembered(session, trio.current_time() + self._guard.seconds)
-        self._standing = found
+        self._proved = found
         session.references.peer = found.identity.holder
         return None
 
@@ -240,8 +250,8 @@ class Answering:
 
     def _check_same(self, found: Standing) -> None:
         """Clause AUTH-7: tokens expire, people do not change. Raises Refused."""
-        before = self._standing
-        if before is None or before is self._guard.stranger or before.identity.who == found.identity.who:
+        before = self._proved
+        if before is None or before.identity.who == found.identity.who:
             return
         raise Refused(
             ErrorCode.UNAUTHENTICATED, found.voucher, "it proves another subject than the session has"
@@ -261,12 +271,14 @@ class Answering:
             return  # by the gift of who handed it out
         refused = Refused(ErrorCode.UNAUTHENTICATED, "none", reason)
         call.standing = None
-        self._guard.trail.log(self._record_of_call(call, _Asked(trio.current_time(), refused=refused)))
+        self._guard.trail.log(
+            self._record_of_call(call, _Asked(trio.current_time(), self._guard, refused=refused))
+        )
         raise refused.error
 
     async def _admit(self, call: IncomingCall) -> Bound:
         """Everything before the user's code, and the one record of it. Raises CallError."""
-        asked = _Asked(trio.current_time())
+        asked = _Asked(trio.current_time(), self._guard)
         failed: Exception | None = None
         try:
             await self._decide(call, asked)
@@ -303,16 +315,16 @@ class Answering:
             if isinstance(call.target, str):
                 assert standing is not None
                 asked.request = Request(standing.identity, call.target, call.session.facts)
-                asked.plugin, asked.permission = await self._guard.authorise(asked.request)
-                if self._guard.needs_arguments:  # whatever becomes of it, the next call has other arguments
+                asked.plugin, asked.permission = await asked.guard.authorise(asked.request)
+                if asked.guard.needs_arguments:  # whatever becomes of it, the next call has other arguments
                     asked.permission = Permission(asked.permission.reason)
             else:
                 asked.plugin, asked.permission = self._given(call, standing)
         asked.method = self._host.look_up(call)
-        if asked.request is not None and self._guard.needs_arguments:
+        if asked.request is not None and asked.guard.needs_arguments:
             asked.plain = self._host.decode(call)
             asked.request = replace(asked.request, arguments=asked.plain)
-            _, permission = await self._guard.authorise(asked.request)
+            _, permission = await asked.guard.authorise(asked.request)
             reasons = [reason for reason in (asked.permission.reason, permission.reason) if reason]
             asked.permission = Permission("; with arguments: ".join(reasons))
 
@@ -349,7 +361,11 @@ class Answering:
         if not self._remembered or call.credential is not None or not isinstance(call.target, str):
             return None
         remembered = self._remembered.get(call.target)
-        if remembered is None or remembered.standing is not call.standing:
+        if (
+            remembered is None
+            or remembered.standing is not call.standing
+            or remembered.guard is not self._guard
+        ):
             return None
         return remembered if remembered.until > trio.current_time() else None
 
@@ -364,7 +380,9 @@ class Answering:
             await self._write_count(call.session, before)
         if len(self._remembered) < MOST_REMEMBERED:
             until = min(trio.current_time() + asked.permission.seconds, standing.until)
-            self._remembered[call.target] = _Remembered(standing, call.target, asked.plugin, until)
+            self._remembered[call.target] = _Remembered(
+                standing, call.target, asked.plugin, until, asked.guard
+            )
 
     async def _forget_remembered(self, session: Session, until: float) -> None:
         """Say how often each was used; what there is no time for is counted as lost."""

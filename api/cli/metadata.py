@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Final
 
+from graftwire.gateway.configuration.loading import interfaces
 from graftwire.gateway.metadata.as_json import from_json, to_json
 from graftwire.gateway.metadata.diff import Change
 from graftwire.gateway.metadata.diff import diff as compare
@@ -15,7 +16,6 @@ from graftwire.gateway.metadata.text import text
 
 from .failure import Exit, Failure
 from .output import encodable, json_line, json_text, line, writing
-from .services import interfaces
 
 _ARRAY: Final = 0x87  # how the bytes of an interface begin
 _OBJECT: Final = ord("{")
