@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,14 @@ def test_the_configuration_has_only_what_there_is() -> None:
     assert [module.text for module in made.modules] == ["Invoices=shop:Invoices"]
 
 
+@pytest.fixture
+def anybodys_folder() -> Iterator[Path]:
+    """A folder that a plain user can enter, which is not true of pytest's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # noqa: S103 - a plain user has to get there
+        yield Path(folder)
+
+
 def plain(*command: str, cwd: Path) -> subprocess.Popen[str]:
     """A command as a user who is nobody."""
     user = {"user": PLAIN, "group": PLAIN, "extra_groups": []} if os.geteuid() == 0 else {}
@@ -88,11 +98,9 @@ def python() -> str:
 
 @pytest.mark.external
 @pytest.mark.timeout(600)
-def test_what_the_dockerfile_runs(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_what_the_dockerfile_runs(anybodys_folder: Path) -> None:
     """The same steps in a clean virtual environment; the last one as a plain user."""
-    tmp_path = Path(str(tmp_path_factory.mktemp("image")))
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)  # the plain user has to get there
+    tmp_path = anybodys_folder
     source, venv, etc = tmp_path / "src", tmp_path / "venv", tmp_path / "etc"
     left_out = shutil.ignore_patterns(".git", ".venv*", "build", "*.egg-info", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, source, ignore=left_out)
