@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from graftwire.gateway.audit.record import Record
 from graftwire.gateway.audit.trail import Trail
+from graftwire.gateway.configuration.configuration import Configuration
+from graftwire.gateway.configuration.errors import ConfigurationError
+from graftwire.gateway.configuration.serving import ConfiguredGateway
 from graftwire.gateway.gateway import Gateway, serve
 from graftwire.gateway.interface import InterfaceError, nonblocking, raises
 from graftwire.gateway.members import exposed, interface
@@ -83,6 +86,9 @@ __all__ = [
     "Challenge",
     "Change",
     "Client",
+    "Configuration",
+    "ConfigurationError",
+    "ConfiguredGateway",
     "ConnectError",
     "ConnectOptions",
     "Credential",

@@ -29,7 +29,7 @@ from graftwire.transport.session import Session
 
 from .audit.record import Decision, Event, LinkRecord, Record, link_record
 from .audit.trail import AuditFailed
-from .security.guard import Refused
+from .security.guard import Guard, Refused
 from .security.identity import Identity, Standing
 from .security.plugins import Attempt, Challenge, Permission, Request
 
@@ -68,6 +68,7 @@ class _Remembered:
     target: str
     plugin: str
     until: float
+    guard: Guard
     count: int = 0
 
 
@@ -76,6 +77,7 @@ class _Asked:
     """What has come out so far of deciding a call: who allowed or refused it and why, and what it is for."""
 
     started: float
+    guard: Guard
     plugin: str = ""
     permission: Permission = _NONE_YET
     refused: Refused | None = None
@@ -93,12 +95,20 @@ class Answering:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._guard = host.guard
-        self._standing = host.guard.stranger
+        self._proved: Standing | None = None
         self._exchange: _Exchange | None = None
         self._remembered: dict[str, _Remembered] = {}
         self._session_id: str | None = None
         self._link: LinkRecord | None = None
+
+    @property
+    def _guard(self) -> Guard:
+        """Who decides now: a gateway may change that while sessions go on."""
+        return self._host.guard
+
+    @property
+    def _standing(self) -> Standing | None:
+        return self._guard.stranger if self._proved is None else self._proved
 
     @property
     def identity(self) -> Identity | None:
@@ -142,7 +152,7 @@ class Answering:
             return await host.runner.run(call, method, args, kwargs)
         # clause AUTH-12: what streams ends with the identity that it was allowed to
         with trio.CancelScope(deadline=standing.until) as scope:
-            if not self._guard.may_withdraw(standing):
+            if not (host.changes or self._guard.may_withdraw(standing)):
                 return await host.runner.run(call, method, args, kwargs)
             async with background_tasks() as nursery:
                 nursery.start_soon(self._end_withdrawn, standing, scope)
@@ -185,7 +195,7 @@ class Answering:
             except AuditFailed:
                 raise Unauthenticated from None
             await self._forget_remembered(session, trio.current_time() + self._guard.seconds)
-        self._standing = found
+        self._proved = found
         session.references.peer = found.identity.holder
         return None
 
@@ -243,8 +253,8 @@ class Answering:
 
     def _check_same(self, found: Standing) -> None:
         """Clause AUTH-7: tokens expire, people do not change. Raises Refused."""
-        before = self._standing
-        if before is None or before is self._guard.stranger or before.identity.who == found.identity.who:
+        before = self._proved
+        if before is None or before.identity.who == found.identity.who:
             return
         raise Refused(
             ErrorCode.UNAUTHENTICATED, found.voucher, "it proves another subject than the session has"
@@ -264,12 +274,14 @@ class Answering:
             return  # by the gift of who handed it out
         refused = Refused(ErrorCode.UNAUTHENTICATED, "none", reason)
         call.standing = None
-        self._guard.trail.log(self._record_of_call(call, _Asked(trio.current_time(), refused=refused)))
+        self._guard.trail.log(
+            self._record_of_call(call, _Asked(trio.current_time(), self._guard, refused=refused))
+        )
         raise refused.error
 
     async def _admit(self, call: IncomingCall) -> Bound:
         """Everything before the user's code, and the one record of it. Raises CallError."""
-        asked = _Asked(trio.current_time())
+        asked = _Asked(trio.current_time(), self._guard)
         failed: Exception | None = None
         try:
             await self._decide(call, asked)
@@ -306,23 +318,23 @@ class Answering:
             if isinstance(call.target, str):
                 assert standing is not None
                 asked.request = Request(standing.identity, call.target, call.session.facts)
-                asked.plugin, asked.permission = await self._authorise(asked.request, standing)
-                if self._guard.needs_arguments:  # whatever becomes of it, the next call has other arguments
+                asked.plugin, asked.permission = await self._authorise(asked.guard, asked.request, standing)
+                if asked.guard.needs_arguments:  # whatever becomes of it, the next call has other arguments
                     asked.permission = Permission(asked.permission.reason)
             else:
                 asked.plugin, asked.permission = self._given(call, standing)
         asked.method = self._host.look_up(call)
-        if asked.request is not None and self._guard.needs_arguments:
+        if asked.request is not None and asked.guard.needs_arguments:
             asked.plain = self._host.decode(call)
             asked.request = replace(asked.request, arguments=asked.plain)
             assert standing is not None
-            _, permission = await self._authorise(asked.request, standing)
+            _, permission = await self._authorise(asked.guard, asked.request, standing)
             reasons = [reason for reason in (asked.permission.reason, permission.reason) if reason]
             asked.permission = Permission("; with arguments: ".join(reasons))
 
-    async def _authorise(self, request: Request, standing: Standing) -> tuple[str, Permission]:
+    async def _authorise(self, guard: Guard, request: Request, standing: Standing) -> tuple[str, Permission]:
         """Ask whether a call may be made by who still is, then, whom it is made by. Raises Refused."""
-        answer = await self._guard.authorise(request)
+        answer = await guard.authorise(request)
         # to ask takes time: it may have expired meanwhile, or been revoked
         self._guard.check_current(standing)
         return answer
@@ -360,7 +372,11 @@ class Answering:
         if not self._remembered or call.credential is not None or not isinstance(call.target, str):
             return None
         remembered = self._remembered.get(call.target)
-        if remembered is None or remembered.standing is not call.standing:
+        if (
+            remembered is None
+            or remembered.standing is not call.standing
+            or remembered.guard is not self._guard
+        ):
             return None
         return remembered if remembered.until > trio.current_time() else None
 
@@ -375,7 +391,9 @@ class Answering:
             await self._write_count(call.session, before)
         if len(self._remembered) < MOST_REMEMBERED:
             until = min(trio.current_time() + asked.permission.seconds, standing.until)
-            self._remembered[call.target] = _Remembered(standing, call.target, asked.plugin, until)
+            self._remembered[call.target] = _Remembered(
+                standing, call.target, asked.plugin, until, asked.guard
+            )
 
     async def _forget_remembered(self, session: Session, until: float) -> None:
         """Say how often each was used; what there is no time for is counted as lost."""

@@ -11,7 +11,7 @@ from typing import Final
 import trio
 
 from graftwire.protocol.connection import Role
-from graftwire.protocol.errors import Error
+from graftwire.protocol.errors import Error, LinkError
 from graftwire.protocol.limits import Limits
 from graftwire.transport.background import background_tasks
 from graftwire.transport.link import Link, Listener, ListenOptions
@@ -40,20 +40,30 @@ class Gateway:
     """
 
     def __init__(
-        self, host: Host, limits: Limits | None, timing: Timing | None, prover: Prover | None = None
+        self,
+        host: Host,
+        limits: Limits | None,
+        timing: Timing | None,
+        prover: Prover | None = None,
+        *,
+        drain: float = DRAIN,
     ) -> None:
         self._host = host
         self._prover = prover
         self._limits = limits
         self._timing = timing
-        self._listeners: list[Listener] = []
+        self._listeners: list[tuple[str, Listener]] = []  # with the addresses that were asked for
+        self._options = ListenOptions()
+        self._nursery: trio.Nursery | None = None
+        self._begun = trio.Event()
+        self._drain = drain
         self._draining = False
         self.sessions: set[Session] = set()
 
     @property
     def urls(self) -> list[str]:
         """The addresses that this gateway listens on."""
-        return [listener.url for listener in self._listeners]
+        return [listener.url for _, listener in self._listeners]
 
     @property
     def targets(self) -> list[str]:
@@ -61,28 +71,88 @@ class Gateway:
         return self._host.targets
 
     @property
-    def healthy(self) -> bool:
-        """Whether new callers are welcome: what `/healthz` reports."""
-        return not self._draining
+    def ready(self) -> bool:
+        """Whether new callers are welcome, now that all listeners are up: what `/readyz` reports."""
+        return self._nursery is not None and not self._draining
 
     async def listen(self, url: str, options: ListenOptions) -> None:
         """Bind one address. Raises LinkError or UrlError."""
-        parsed = parse(url)
-        self._listeners.append(await transport_for(parsed.scheme).listen(parsed, options))
+        self._options = replace(options, ready=lambda: self.ready)
+        self._listeners.append(await self._bound(url, self._options))
+
+    async def wait_ready(self) -> None:
+        """Wait until `run` has begun."""
+        await self._begun.wait()
 
     async def run(self) -> None:
         """Serve until cancelled, or until `drain` is done."""
         async with trio.open_nursery() as nursery:
-            for listener in self._listeners:
+            for _, listener in self._listeners:
                 nursery.start_soon(listener.serve, self._handle)
+            self._nursery = nursery
+            self._begun.set()
 
-    async def drain(self, seconds: float = DRAIN) -> None:
-        """Stop listening, let running calls end within the bound, then end the sessions.
+    async def change(
+        self,
+        host: Host,
+        urls: Sequence[str],
+        options: ListenOptions,
+        *,
+        limits: Limits | None = None,
+        timing: Timing | None = None,
+        drain: float = DRAIN,
+    ) -> None:
+        """Go on as another host, at other addresses, with other options and bounds: all of it, or nothing.
+
+        Sessions and running calls go on; calls that come from now on find what `host` has. `limits` and `timing` hold
+        for new sessions, `options` for new connections. What listens at one of `urls` already goes on. Raises
+        LinkError or UrlError, and then nothing has changed. Cancelled: nothing has changed.
+        """
+        options = replace(options, ready=lambda: self.ready)
+        left = list(self._listeners)
+        listeners: list[tuple[str, Listener]] = []
+        new: list[Listener] = []
+        try:
+            for url in urls:
+                kept = next((each for each in left if each[0] == url), None)
+                if kept is None:
+                    kept = await self._bound(url, options)
+                    new.append(kept[1])
+                elif type(kept[1]).change is Listener.change and _differ(options, self._options):
+                    raise LinkError(f"what listens at {url} can't take other options; restart the gateway")
+                else:
+                    left.remove(kept)
+                listeners.append(kept)
+            if self._draining or self._nursery is None:
+                raise LinkError("the gateway is ending, or has not begun; nothing was changed")
+        except BaseException:
+            for listener in new:
+                listener.stop()
+            raise
+        # nothing waits and nothing fails from here on
+        self._host.become(host)
+        self._limits, self._timing, self._drain, self._options = limits, timing, drain, options
+        for _, listener in listeners:
+            if listener in new:
+                self._nursery.start_soon(listener.serve, self._handle)
+            else:
+                listener.change(options)
+        self._listeners = listeners
+        for _, listener in left:
+            listener.stop()
+
+    async def _bound(self, url: str, options: ListenOptions) -> tuple[str, Listener]:
+        parsed = parse(url)
+        return url, await transport_for(parsed.scheme).listen(parsed, options)
+
+    async def drain(self, seconds: float | None = None) -> None:
+        """Stop listening, let running calls end within the bound (that of `serve`, if None), then end the sessions.
 
         Whoever connects in that time, because the connection was under way, is told to go elsewhere. May be called
         again, as when it was cancelled before.
         """
         self._draining = True
+        seconds = self._drain if seconds is None else seconds
         self.stop()
         async with trio.open_nursery() as nursery:
             for session in list(self.sessions):
@@ -90,7 +160,7 @@ class Gateway:
 
     def stop(self) -> None:
         """Take no more connections; sessions go on."""
-        for listener in self._listeners:
+        for _, listener in self._listeners:
             listener.stop()
 
     async def _handle(self, link: Link) -> None:
@@ -115,6 +185,12 @@ class Gateway:
             await receiver.ended(session)
 
 
+def _differ(one: ListenOptions, other: ListenOptions) -> bool:
+    """Whether two of them say something else, but for what the gateway itself puts in."""
+    same = ListenOptions()
+    return replace(one, ready=same.ready, sockets=()) != replace(other, ready=same.ready, sockets=())
+
+
 @asynccontextmanager
 async def serve(
     services: Mapping[str, object],
@@ -131,6 +207,7 @@ async def serve(
     threads: int = THREADS,
     drain: float = DRAIN,
     allow_untyped: bool = False,
+    changes: bool = False,
 ) -> AsyncGenerator[Gateway]:
     """Host `services` behind `urls` for as long as the block runs.
 
@@ -138,7 +215,8 @@ async def serve(
     listen on (port 0: a free one). `options` (TLS, origins, …) holds for all listeners; `limits` is what each session
     takes; `threads` bounds plain `def` handlers that run at once. When the block ends, running calls get `drain`
     seconds; when it is cancelled, the callers are told. With `allow_untyped`, what has no annotation takes and gives
-    everything, in place of being refused.
+    everything, in place of being refused. `changes`: `Gateway.change` will be called, so that running streams are
+    looked after, too, when somebody may no longer call.
 
     `auth` says who may call and has to be spelled out: `Anonymous()`, authenticators, or both in a list. `allow` says
     what they may call: one authoriser, or several that all have to allow a call; it may be left out with `Anonymous()`
@@ -157,20 +235,21 @@ async def serve(
     if allow_untyped:
         services = {name: Untyped(hosted) for name, hosted in services.items()}
     guard = Guard(auth, allow, audit, seconds=plugin_seconds, plain_proofs=plain_proofs)
-    host = Host(services, guard=guard, threads=threads)
+    host = Host(services, guard=guard, threads=threads, changes=changes)
     await guard.start()
     prover = None
     if credential is not None:
         prover = Prover(credential, urls[0], plain=plain_proofs, seconds=plugin_seconds)
         await prover.start()
-    gateway = Gateway(host, limits, timing, prover)
+    gateway = Gateway(host, limits, timing, prover, drain=drain)
     options = options if options is not None else ListenOptions()
     try:
         for url in urls:
-            await gateway.listen(url, replace(options, healthy=lambda: gateway.healthy))
+            await gateway.listen(url, options)
         async with background_tasks() as nursery:
             nursery.start_soon(gateway.run)
+            await gateway.wait_ready()
             yield gateway
-            await gateway.drain(drain)
+            await gateway.drain()
     finally:
         gateway.stop()

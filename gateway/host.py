@@ -25,13 +25,20 @@ class Host:
 
     `services` maps names to objects (or classes, for their static methods); `guard` decides who may call them.
     References that were given out can always be called, by who they were given to. `threads` bounds how many plain
-    `def` handlers run at once.
+    `def` handlers run at once. `changes`: `become` may be called, so that who may call can change while a call runs.
     """
 
     def __init__(
-        self, services: Mapping[str, object] | None = None, *, guard: Guard, threads: int = THREADS
+        self,
+        services: Mapping[str, object] | None = None,
+        *,
+        guard: Guard,
+        threads: int = THREADS,
+        changes: bool = False,
     ) -> None:
         self.guard = guard
+        self.changes = changes
+        self._count = threads
         self.runner = Runner(threads)
         self.shared = share(services or {})
         self.methods: dict[str, Method] = {}
@@ -41,6 +48,13 @@ class Host:
         """Everything of the user's that can be called by name."""
         if self.methods:
             self.methods[DESCRIBE] = Method(DESCRIBE, Discovery(self.shared, self.targets, guard).describe)
+
+    def become(self, other: Host) -> None:
+        """Host what another one would, under its guard, from the next call on; calls that run go on."""
+        self.guard, self.shared = other.guard, other.shared
+        self.methods, self.targets = other.methods, other.targets
+        self._count = other._count
+        self.runner.resize(self._count)
 
     def receiver(self) -> Answering:
         """What answers the calls of one session."""

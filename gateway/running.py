@@ -150,6 +150,10 @@ class Runner:
         references.taken()  # they live until they are released, whatever becomes of this call
         return body
 
+    def resize(self, threads: int) -> None:
+        """Let another number of plain `def` methods run at once; those that run go on."""
+        self._threads.total_tokens = threads
+
     async def _in_thread(self, function: Callable[[], Any]) -> Any:
         # not abandoned when cancelled: a slot is free only when its handler has really ended (CANCEL-4)
         return await trio.to_thread.run_sync(function, limiter=self._threads)

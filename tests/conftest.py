@@ -14,13 +14,16 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("graftwire", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("graftwire")
 
+PACKAGES = {"systemd-analyze": "systemd"}
+"""What to install for a program that is called otherwise."""
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Say what to install if a program that a test needs is not there; where CI runs, that is a failure."""
     for marker in item.iter_markers("external"):
         missing = [program for program in marker.args if shutil.which(program) is None]
         if missing:
-            names = " ".join(missing)
+            names = " ".join(PACKAGES.get(program, program) for program in missing)
             advice = f"not installed: {names} (Debian, Ubuntu: apt-get install {names}; macOS: brew install {names})"
             if os.environ.get("CI"):
                 pytest.fail(advice, pytrace=False)

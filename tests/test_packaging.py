@@ -17,7 +17,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("api", "bench", "docs", "gateway", "newsfragments", "protocol", "spec", "tests", "transport")
+FOLDERS = (
+    "api",
+    "bench",
+    "docs",
+    "examples",
+    "gateway",
+    "newsfragments",
+    "protocol",
+    "spec",
+    "tests",
+    "transport",
+)
 STANDARD = {"PROTOCOL.md", "METADATA.md", "PROMISES.md", "frames.cddl", "metadata.cddl"}
 # Where a package's folder is not named after it.
 MOVED = {"api": "graftwire", "spec/conformance": "graftwire/conformance"}

@@ -7,7 +7,8 @@ import errno
 import os
 import socket
 import stat
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, cast
 
 import trio
 
@@ -17,6 +18,7 @@ from .url import Url, host_and_port
 
 PORT_ATTEMPTS: Final = 16  # free ports tried until one is free at every address of the host
 
+_HOSTS: Final = {"*": ("::", "0.0.0.0"), "localhost": ("::1", "127.0.0.1")}  # noqa: S104 - that is what * means
 _MISSING_FAMILY: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 
@@ -35,6 +37,26 @@ async def bind(url: Url, backlog: int) -> tuple[Url, list[socket.socket]]:
             raise LinkError(_reason(error, url)) from error
         return url.with_port(sockets[0].getsockname()[1]), sockets
     raise AssertionError("unreachable")  # pragma: no cover
+
+
+def inherited(url: Url, sockets: Iterable[socket.socket]) -> tuple[Url, list[socket.socket]] | None:
+    """Those of `sockets`, bound by somebody else, that listen where `url` says; None if there are none.
+
+    The host of the URL has to be an address, `*` or `localhost`: names are not looked up for this.
+    """
+    found = [sock for sock in sockets if _is_at(sock, url)]
+    for sock in found:
+        sock.setblocking(False)
+    return (url, found) if found else None
+
+
+def _is_at(sock: socket.socket, url: Url) -> bool:
+    if sock.family == socket.AF_UNIX:
+        return url.scheme == "unix" and sock.getsockname() == url.path
+    if sock.family not in (socket.AF_INET, socket.AF_INET6) or url.scheme == "unix":
+        return False
+    host, port = cast("tuple[str, int]", sock.getsockname()[:2])
+    return port == url.port and host in _HOSTS.get(url.host, (url.host,))
 
 
 async def _addresses(url: Url) -> list[tuple[socket.AddressFamily, str]]:

@@ -23,6 +23,14 @@ _DNS_NAME: Final = 0x82
 _IP_ADDRESS: Final = 0x87
 _SUBJECT_ALT_NAME: Final = bytes.fromhex("551d11")
 
+# 2.5.4.…: what the subject of a certificate is made of
+_ATTRIBUTES: Final = {
+    bytes.fromhex("550403"): "CN",
+    bytes.fromhex("550406"): "C",
+    bytes.fromhex("55040a"): "O",
+    bytes.fromhex("55040b"): "OU",
+}
+
 _PRINTABLE_NAME: Final = re.compile(r"[A-Za-z0-9*._-]{1,253}")
 
 
@@ -53,6 +61,21 @@ def names(der: bytes) -> list[str]:
         elif tag == _IP_ADDRESS and len(value) in (4, 16):
             found.append(str(ipaddress.ip_address(value)))
     return found
+
+
+def subject(der: bytes) -> str:
+    """Whom a certificate names, as in `CN=shop.example, O=Shop`; raises ValueError.
+
+    Only the usual attributes, as printable text; empty where there are none.
+    """
+    found: list[str] = []
+    for _, attributes, _ in _elements(_value(_body(der)[4])):
+        for _, pair, _ in _elements(attributes):
+            (_, kind, _), (_, value, _) = _elements(pair)
+            if kind in _ATTRIBUTES:
+                text = value.decode("utf-8", "replace")
+                found.append(f"{_ATTRIBUTES[kind]}={text if text.isprintable() else '?'}")
+    return ", ".join(found)
 
 
 def validity(der: bytes) -> tuple[datetime, datetime]:

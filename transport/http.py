@@ -4,6 +4,7 @@ The request is read here with h11, within bounds, before anything of WebSocket s
 an upgrade that holds all that RFC 6455 and spec/PROTOCOL.md ("Links") ask for, or it gets one short answer:
 
     GET or HEAD /healthz     200 "ok", or 503 where the listener says so; any other method there: 405
+    GET or HEAD /readyz      200 "ready", or 503 while the listener says so; any other method there: 405
     a path not served        404, whatever else the request asks for
     a query, or no path      400 (a query carries credentials into logs, WS-6)
     no WebSocket upgrade     426, which names the upgrade; an upgrade with another method than GET: 405
@@ -23,7 +24,7 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from email.utils import formatdate
@@ -36,7 +37,8 @@ import trio
 from .link import ListenOptions
 
 SUBPROTOCOL: Final = "graftwire.1"
-HEALTH_PATH: Final = "/healthz"
+HEALTH_PATH: Final = "/healthz"  # is it alive
+READY_PATH: Final = "/readyz"  # are new callers welcome
 LARGEST_HEAD: Final = 16_384  # bytes of request line and headers; one with more is answered with 431
 LARGEST_READ: Final = 4_096  # bytes read at a time: what a head may overshoot the bound by
 ANSWER_TIME: Final = 1.0  # seconds in which an answer has to be taken and the connection ended
@@ -87,6 +89,8 @@ def _refusal(sentence: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST, *header
 
 
 _OK: Final = _refusal("ok", HTTPStatus.OK)
+_READY: Final = _refusal("ready", HTTPStatus.OK)
+_NOT_READY: Final = _refusal("not ready", HTTPStatus.SERVICE_UNAVAILABLE)
 _NOT_HEALTHY: Final = _refusal("not healthy", HTTPStatus.SERVICE_UNAVAILABLE)
 _MALFORMED: Final = _refusal("This is not a well-formed HTTP/1.1 request.")
 _NO_PATH: Final = _refusal("The target of a request is a path here.")
@@ -179,7 +183,9 @@ def judge(request: h11.Request, options: ListenOptions, path: str) -> Upgrade | 
         return _QUERY
     upgrade = _wants_websocket(request)
     if request.target == HEALTH_PATH.encode() and not upgrade:
-        return _health(request.method, options)
+        return _health(request.method, options.healthy, _OK, _NOT_HEALTHY)
+    if request.target == READY_PATH.encode() and not upgrade:
+        return _health(request.method, options.ready, _READY, _NOT_READY)
     if request.target != path.encode("ascii"):
         return _NOT_FOUND
     if not upgrade:
@@ -201,14 +207,14 @@ def _handshake(request: h11.Request, options: ListenOptions, path: str) -> Upgra
     return Upgrade(keys[0], path, origins[0] if origins else None)
 
 
-def _health(method: bytes, options: ListenOptions) -> Answer:
+def _health(method: bytes, asked: Callable[[], bool], yes: Answer, no: Answer) -> Answer:
     if method not in (b"GET", b"HEAD"):
         return _GET_OR_HEAD
     try:
-        return _OK if options.healthy() else _NOT_HEALTHY
+        return yes if asked() else no
     except Exception:  # a check that fails is not healthy; a probe must never end the listener
         _logger.exception("the health check of a listener failed")
-        return _NOT_HEALTHY
+        return no
 
 
 def _wants_websocket(request: h11.Request) -> bool:

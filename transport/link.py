@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import socket
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -101,7 +102,9 @@ class ListenOptions:
 
     `tls`: the context for tls and wss; `origins`: exact browser origins that may connect (none unless listed);
     `detect`: tell framed, TLS and HTTP apart on one port; `proxy_sources`: networks that must speak the PROXY
-    protocol, and whose word is taken; `max_connections` at once; `healthy`: what `/healthz` reports.
+    protocol, and whose word is taken; `max_connections` at once; `healthy`: what `/healthz` reports (whether it is
+    alive); `ready`: what `/readyz` reports (whether new callers are welcome); `sockets`: such as are bound and listen
+    already, which take the place of binding where their address is the one that is asked for.
     """
 
     tls: ssl.SSLContext | None = None
@@ -113,6 +116,8 @@ class ListenOptions:
     max_message: int = 2**24 + 3
     backlog: int = 1024
     healthy: Callable[[], bool] = field(default=lambda: True)
+    ready: Callable[[], bool] = field(default=lambda: True)
+    sockets: tuple[socket.socket, ...] = ()
 
 
 class Listener(ABC):
@@ -130,6 +135,10 @@ class Listener(ABC):
     @abstractmethod
     def stop(self) -> None:
         """Take no more connections and free the port; those that exist go on. May be called more than once."""
+
+    def change(self, options: ListenOptions) -> bool:
+        """Hold other options for connections that come from now on; False where this listener can't, as here."""
+        return False
 
 
 class Transport(ABC):

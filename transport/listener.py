@@ -40,14 +40,23 @@ _logger = logging.getLogger("graftwire.transport")
 class SocketListener(Listener):
     """Listening sockets that share one port (or are one Unix socket), and the tasks of their connections.
 
-    `serve_one` turns an accepted socket into a link, calls the handler with it, and owns the socket.
+    `serve_one` turns an accepted socket into a link, calls the handler with it, and owns the socket; `with_options`
+    makes another one, for other options. The file of a Unix socket that was `inherited` stays at the end.
     """
 
     def __init__(
-        self, url: Url, sockets: list[socket.socket], options: ListenOptions, serve_one: Serve
+        self,
+        url: Url,
+        sockets: list[socket.socket],
+        options: ListenOptions,
+        serve_one: Serve,
+        *,
+        with_options: Callable[[ListenOptions], Serve] | None = None,
     ) -> None:
         self.url = url.text
-        self._path = url.path if url.scheme == "unix" else None
+        inherited = any(sock in options.sockets for sock in sockets)
+        self._path = url.path if url.scheme == "unix" and not inherited else None
+        self._with_options = with_options
         self._file = _identity(self._path)
         self._sockets = sockets
         self._most = options.max_connections
@@ -63,6 +72,14 @@ class SocketListener(Listener):
                     nursery.start_soon(self._accept, sock, nursery, handle)
         finally:
             self.stop()
+
+    def change(self, options: ListenOptions) -> bool:
+        if self._with_options is None:
+            return False
+        self._serve_one = self._with_options(options)
+        self._most = options.max_connections
+        self._changed.unpark_all()
+        return True
 
     def stop(self) -> None:
         if self._stopped:

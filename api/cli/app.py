@@ -67,6 +67,21 @@ KeyFile = Annotated[
 AllowUntyped = Annotated[
     bool, typer.Option("--allow-untyped", help="Let what has no annotation take and give everything.")
 ]
+Services = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="MODULE:CLASS",
+        help="What to host; NAME=MODULE:CLASS hosts it under another name, MODULE all its public classes.",
+    ),
+]
+Config = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Read this file; without it ./graftwire.toml, if nothing to host is named.",
+    ),
+]
 Listen = Annotated[
     list[str] | None,
     typer.Option(
@@ -121,13 +136,8 @@ def demo(json: Json = False) -> None:
     ),
 )
 def serve(
-    services: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MODULE:CLASS",
-            help="What to host; NAME=MODULE:CLASS hosts it under another name, MODULE all its public classes.",
-        ),
-    ],
+    services: Services = None,
+    config: Config = None,
     listen: Listen = None,
     auth: Annotated[
         list[str] | None,
@@ -173,34 +183,51 @@ def serve(
         bool, typer.Option("--detect", help="Tell framed, TLS and WebSocket callers apart on each port.")
     ] = False,
     drain: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--drain",
             metavar="SECONDS",
             parser=seconds("--drain", 0),
             help="What running calls get at the end.",
         ),
-    ] = 5.0,
+    ] = None,
     allow_untyped: AllowUntyped = False,
     json: Json = False,
 ) -> None:
     """Host classes of yours until Ctrl-C or SIGTERM; prints `listening URL` for each address when all are up."""
-    from .serve import serve
-    from .trust import Trust
+    from .serve import loader, serve
 
-    serve(
-        services,
-        listen or [],
-        Trust(auth or [], allow or [], audit or [], audit_failure, plain_proofs=plain_proofs),
-        cert,
-        key,
-        client_ca,
-        origin or [],
-        detect=detect,
-        drain=drain,
-        as_json=json,
-        allow_untyped=allow_untyped,
-    )
+    flags = {
+        "gateway.listen": listen,
+        "gateway.drain": drain,
+        "gateway.allow-untyped": allow_untyped or None,
+        "gateway.detect": detect or None,
+        "gateway.tls.certificate": cert,
+        "gateway.tls.key": key,
+        "gateway.tls.client-ca": client_ca,
+        "gateway.websocket.origins": origin,
+        "security.auth": auth,
+        "security.allow": allow,
+        "security.plain-proofs": plain_proofs or None,
+        "audit.sinks": audit,
+        "audit.on-failure": audit_failure,
+    }
+    serve(loader(config, services or [], flags), as_json=json)
+
+
+@app.command(
+    short_help="Say what a configuration will expose, to whom, and what of it is unsafe.",
+    epilog=_example("graftwire check --config graftwire.toml"),
+)
+def check(config: Config = None, json: Json = False) -> None:
+    """Say what a configuration will expose, to whom, where and with which TLS; starts nothing, listens nowhere.
+
+    Ends with exit code 2 for what is unsafe or wrong.
+    """
+    from .check import check
+    from .serve import loader
+
+    check(loader(config, [], {}), as_json=json)
 
 
 @app.command(

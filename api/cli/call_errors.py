@@ -20,11 +20,11 @@ from graftwire import (
     UnknownTarget,
     ValueRefused,
 )
+from graftwire.gateway.configuration.checks import BARE
 from graftwire.transport.url import Url
 
 from .failure import Exit, Failure, of_library
 from .jsonvalues import plain
-from .trust import BARE
 
 _POSITION: Final = re.compile(r"arguments\[(\d+)\](.*)", re.DOTALL)
 _NAMED: Final = re.compile(r"arguments\.(\w+)(.*)", re.DOTALL)

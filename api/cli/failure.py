@@ -8,6 +8,7 @@ from typing import Final
 
 from graftwire import (
     CallError,
+    ConfigurationError,
     CredentialError,
     DeadlineExceeded,
     Error,
@@ -122,6 +123,8 @@ def _kind(error: Error) -> str:
             return "url"
         case InterfaceError():
             return "interface"
+        case ConfigurationError():
+            return "configuration"
         case SecurityError() | CredentialError() | SecurityChoiceMissing():
             return "security"
         case _:

@@ -7,98 +7,128 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Final, cast
 
 import trio
 
-import graftwire
-from graftwire import LinkError, ListenOptions, SecurityError
+from graftwire import Configuration, ConfigurationError, ConfiguredGateway, InterfaceError
+from graftwire.gateway.configuration.checks import check
+from graftwire.gateway.configuration.serving import serve as serve_configured
+from graftwire.gateway.systemd import Notifier, inherited
 from graftwire.transport.background import background_tasks
 
-from .failure import Exit, Failure
-from .options import listening_context, url
+from .failure import Exit, Failure, of_problems
 from .output import json_line, line, log_to_stderr
 from .running import SIGNALS
-from .services import find
-from .trust import Trust
+from .secrecy import refuse_secret
 
 _log: Final = logging.getLogger("graftwire.cli")
 
+FILE: Final = "graftwire.toml"
+VARIABLE: Final = "GRAFTWIRE_CONFIG"
 GRACE: Final = 5.0  # seconds beyond the drain after which handlers that do not end are left behind
+RELOAD: Final = getattr(signal, "SIGHUP", None)
+
+Load = Callable[[], Configuration]
 
 
-def serve(
-    services: list[str],
-    listen: list[str],
-    trust: Trust,
-    cert: str | None,
-    key: str | None,
-    client_ca: str | None,
-    origins: list[str],
-    *,
-    detect: bool,
-    drain: float,
-    as_json: bool,
-    allow_untyped: bool = False,
-) -> None:
-    """Host `services` at all of `listen`; returns when a signal came and running calls had their time.
+def loader(config: str | None, services: list[str], flags: Mapping[str, object]) -> Load:
+    """What reads the configuration, and reads it again at a reload. Raises Failure for a secret in a flag.
+
+    The file is that of `--config`, or of GRAFTWIRE_CONFIG, or ./graftwire.toml where nothing to host is named.
+    """
+    for path, option in (
+        ("security.auth", "--auth"),
+        ("security.allow", "--allow"),
+        ("audit.sinks", "--audit"),
+    ):
+        for text in cast("list[str]", flags.get(path) or []):
+            refuse_secret(option, text)
+    file = config or os.environ.get(VARIABLE) or None
+    if file is None and not services and os.path.exists(FILE):
+        file = FILE
+
+    def load() -> Configuration:
+        return Configuration.load(file, overrides=flags, services=tuple(services))
+
+    return load
+
+
+def serve(load: Load, *, as_json: bool) -> None:
+    """Host what a configuration says; returns when a signal came and running calls had their time.
 
     Raises Failure for every mistake in what is asked for, before anything is hosted.
     """
-    trust.check()
-    if not listen:
-        raise Failure(
-            "there is no address to listen at; add --listen URL, as in --listen tcp://127.0.0.1:7400"
-        )
-    urls = [url(text) for text in listen]
-    options = ListenOptions(
-        tls=listening_context(urls, cert, key, client_ca, detect=detect),
-        origins=frozenset(origins),
-        detect=detect,
-    )
-    trust.check_links(urls, secure=cert is not None, client_ca=client_ca is not None)
-    hosted = find(services, allow_untyped=allow_untyped)
-    log_to_stderr()
-    trio.run(_run, hosted, [url.text for url in urls], trust, options, drain, as_json)
+    try:
+        configuration = load()
+        check(configuration)
+        log_to_stderr()
+        trio.run(_run, load, configuration, as_json)
+    except InterfaceError as error:
+        raise of_problems(error) from None
+    except ConfigurationError as error:
+        raise Failure(str(error), kind="configuration") from None
 
 
-async def _run(
-    services: dict[str, object],
-    urls: list[str],
-    trust: Trust,
-    options: ListenOptions,
-    drain: float,
-    as_json: bool,
-) -> None:
-    with trio.open_signal_receiver(*SIGNALS) as signals:
+async def _run(load: Load, configuration: Configuration, as_json: bool) -> None:
+    notifier = Notifier(os.environ)
+    sockets = inherited(os.environ)
+    with trio.open_signal_receiver(*SIGNALS, *((RELOAD,) if RELOAD is not None else ())) as signals:
         async with background_tasks() as tasks:
-            last_resort = threading.Timer(drain + GRACE, _leave_behind)
-            last_resort.daemon = True
+            last_resort: threading.Timer | None = None
             try:
                 with trio.CancelScope() as scope:
-                    async with (
-                        trust.options(services) as security,
-                        graftwire.serve(services, *urls, options=options, drain=drain, **security) as running,
-                    ):
-                        for address in running.urls:
-                            json_line({"listening": address}) if as_json else line(f"listening {address}")
-                        _log.info("hosting %s", ", ".join(running.targets))
-                        await anext(signals)
+                    async with serve_configured(configuration, sockets) as running:
+                        for url in running.gateway.urls:
+                            json_line({"listening": url}) if as_json else line(f"listening {url}")
+                        _log.info("hosting %s", ", ".join(running.gateway.targets))
+                        if notifier.watchdog is not None:
+                            tasks.start_soon(_watchdog, notifier, notifier.watchdog)
+                        notifier.ready()
+                        await _until_signalled(signals, running, load, notifier)
+                        drain = running.configuration.number("gateway.drain")
                         _log.info("leaving: running calls get %g s", drain)
+                        notifier.stopping()
                         tasks.start_soon(_hurry, signals, scope)
+                        last_resort = threading.Timer(drain + GRACE, _leave_behind)
+                        last_resort.daemon = True
                         last_resort.start()
-            except LinkError as error:
-                raise Failure(str(error), kind="link") from None
-            except SecurityError as error:
-                raise Failure(str(error), kind="security") from None
             finally:
-                last_resort.cancel()
+                if last_resort is not None:
+                    last_resort.cancel()
+
+
+async def _until_signalled(
+    signals: AsyncIterator[int], running: ConfiguredGateway, load: Load, notifier: Notifier
+) -> None:
+    """Reload at each SIGHUP; returns at another signal."""
+    async for number in signals:
+        if number != RELOAD:
+            return
+        notifier.reloading()
+        try:
+            await running.reload(load())
+        except (ConfigurationError, InterfaceError) as error:
+            _log.error("nothing was reloaded, and all goes on as before: %s", error)
+        else:
+            _log.info("reloaded; listening at %s", ", ".join(running.gateway.urls))
+            _log.info("hosting %s", ", ".join(running.gateway.targets))
+        notifier.ready()
+
+
+async def _watchdog(notifier: Notifier, seconds: float) -> None:
+    """Say that the event loop still turns, as often as the service manager asks for."""
+    while True:
+        notifier.alive()
+        await trio.sleep(seconds)
 
 
 async def _hurry(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
     """A second signal cuts the drain short; a third one ends the process as if nobody caught it."""
-    await anext(signals)
+    async for number in signals:
+        if number != RELOAD:
+            break
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     scope.cancel()

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import Final, Literal
 
+import trio
+
 from graftwire.protocol.errors import Error
 
 from ..security.asking import PluginFailed, ask
@@ -20,6 +22,24 @@ SECONDS: Final = 5.0  # that a sink gets for one record, unless told otherwise
 
 class AuditFailed(Error):
     """A record could not be kept, and so what it is about does not happen."""
+
+
+class _Use:
+    """Sinks, and how many records are being written to them."""
+
+    def __init__(self, sinks: tuple[AuditSink, ...]) -> None:
+        self.sinks = sinks
+        self.writing = 0
+        self.ended = trio.lowlevel.ParkingLot()
+
+    def __enter__(self) -> tuple[AuditSink, ...]:
+        self.writing += 1
+        return self.sinks
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.writing -= 1
+        if not self.writing:
+            self.ended.unpark_all()
 
 
 class Trail:
@@ -40,7 +60,7 @@ class Trail:
         on_failure: Literal["refuse", "count"] = "refuse",
         seconds: float = SECONDS,
     ) -> None:
-        self.sinks = (sinks,) if isinstance(sinks, AuditSink) else tuple(sinks)
+        self._use = _Use((sinks,) if isinstance(sinks, AuditSink) else tuple(sinks))
         for sink in self.sinks:
             if not isinstance(sink, AuditSink):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's mistake
                 raise SecurityError(
@@ -54,6 +74,21 @@ class Trail:
         self.lost = 0
 
     @property
+    def sinks(self) -> tuple[AuditSink, ...]:
+        """Where records go now."""
+        return self._use.sinks
+
+    async def change(self, sinks: Sequence[AuditSink], on_failure: Literal["refuse", "count"]) -> None:
+        """Write what comes from now on to other sinks; returns when nothing is being written to those before.
+
+        Cancelled: the new sinks are in use.
+        """
+        before, self._use = self._use, _Use(tuple(sinks))
+        self._refuses = on_failure == "refuse"
+        while before.writing:
+            await before.ended.park()
+
+    @property
     def wanted(self) -> bool:
         """Whether anybody wants to know what was allowed; refusals are always written down."""
         return bool(self.sinks) or _log.isEnabledFor(logging.DEBUG)
@@ -64,11 +99,12 @@ class Trail:
             self.log(record)
             return
         failed: list[str] = []
-        for sink in self.sinks:
-            try:
-                await ask(sink.write, record, self._seconds)
-            except PluginFailed as failure:
-                failed.append(f"{sink.label}: {failure.kind or failure.reason}")
+        with self._use as sinks:
+            for sink in sinks:
+                try:
+                    await ask(sink.write, record, self._seconds)
+                except PluginFailed as failure:
+                    failed.append(f"{sink.label}: {failure.kind or failure.reason}")
         if failed:
             self.lose("; ".join(failed))
             if self._refuses:

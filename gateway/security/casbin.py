@@ -23,9 +23,9 @@ from typing import Any, Final, Protocol, cast
 
 import trio
 
+from ..tables import nearest
 from .errors import SecurityError
 from .plugins import Authoriser, Permission, Refusal, Request
-from .tables import nearest
 from .watched import File, Watched
 
 ELEMENTS: Final = ("sub", "roles", "obj", "act", "issuer", "scheme")

@@ -144,6 +144,13 @@ class Guard:
         if standing.until <= trio.current_time():
             raise Refused(ErrorCode.UNAUTHENTICATED, standing.voucher, "the identity has expired")
         authenticator = self._authenticators.get(standing.identity.scheme)
+        if standing is _ANONYMOUS:
+            if not self.lets_anonymous_in:
+                raise Refused(ErrorCode.UNAUTHENTICATED, "none", "anonymous callers are let in no more")
+            return
+        if standing.judge is not None and standing.judge is not authenticator:
+            reason = "the authenticator that this identity came from is there no more"
+            raise Refused(ErrorCode.UNAUTHENTICATED, standing.voucher, reason)
         if authenticator is None:
             return
         try:
@@ -180,7 +187,7 @@ class Guard:
         try:
             match answer:
                 case Identity():
-                    return _standing(answer, attempt.scheme, authenticator.label)
+                    return _standing(answer, attempt.scheme, authenticator.label, authenticator)
                 case Challenge():
                     return _challenge(answer, attempt, authenticator)
                 case _:
@@ -261,7 +268,7 @@ def _challenge(answer: Challenge, attempt: Attempt, authenticator: Authenticator
     raise Refused(ErrorCode.UNAUTHENTICATED, authenticator.label, reason)
 
 
-def _standing(identity: Identity, scheme: str, voucher: str) -> Standing:
+def _standing(identity: Identity, scheme: str, voucher: str, judge: Authenticator) -> Standing:
     """What an authenticator found, with its end on the clock that calls are timed by. Raises Refused."""
     if not is_name(identity.subject) or not isinstance(identity.issuer, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a plugin's mistake
         reason = (
@@ -276,7 +283,7 @@ def _standing(identity: Identity, scheme: str, voucher: str) -> Standing:
         until = trio.current_time() + left
     if identity.scheme != scheme:
         identity = replace(identity, scheme=scheme)
-    return Standing(identity, voucher, until)
+    return Standing(identity, voucher, until, judge)
 
 
 def _by_scheme(choices: Sequence[object]) -> dict[str, Authenticator]:

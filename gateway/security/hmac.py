@@ -30,10 +30,10 @@ from typing import Final
 
 from graftwire.protocol.connection import Role
 
+from ..tables import Table, secret
 from .errors import CredentialError, SecurityError
 from .identity import Identity
 from .plugins import Attempt, Authenticator, Challenge, Credential, CredentialProvider, Occasion, Refusal
-from .tables import Table, secret
 from .watched import File, Watched, read
 
 SCHEME: Final = "hmac-sha256"

@@ -62,12 +62,13 @@ NOBODY: Final = Identity("anonymous", "anonymous")
 class Standing:
     """What a receiver knows of who calls: the identity, who vouched for it, and how long it holds.
 
-    `until` is in seconds on trio's clock, infinity where it does not expire.
+    `until` is in seconds on trio's clock, infinity where it does not expire; `judge` is the authenticator itself.
     """
 
     identity: Identity
     voucher: str
     until: float = math.inf
+    judge: object = field(default=None, compare=False, repr=False)
 
 
 def current_identity() -> Identity | None:

@@ -11,10 +11,10 @@ from typing import Any, Final
 from graftwire.protocol.errors import TlsError
 from graftwire.transport.contexts import client_context
 
+from ..tables import Table
 from .errors import SecurityError
 from .jwks import JwksFile, JwksUrl, KeySource
 from .strict_json import as_array
-from .tables import Table
 from .watched import read
 
 WHAT: Final = "the token settings"

@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Final
 from graftwire.protocol.connection import Role
 from graftwire.transport.facts import LinkFacts
 
+from ..tables import Table, nearest
 from .errors import CredentialError, SecurityError
 from .identity import Identity
 from .plugins import Attempt, Authenticator, Credential, CredentialProvider, Occasion, Refusal
-from .tables import Table, nearest
 from .watched import File, Watched
 
 if TYPE_CHECKING:

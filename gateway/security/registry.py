@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, TypeVar
 
+from ..tables import nearest
 from .errors import SecurityError
 from .plugins import AuditSink, Authenticator, Authoriser, CredentialProvider, Plugin
-from .tables import nearest
 
 Kind = TypeVar("Kind", bound=Plugin)
 
@@ -161,6 +161,11 @@ def check_name(kind: type[Plugin], text: str, *more: str) -> None:
     name = text.partition(":")[0]
     if name not in more and name not in _registry.names(kind):
         raise _registry.unknown(kind, name, *more)
+
+
+def names(kind: type[Plugin]) -> tuple[str, ...]:
+    """The names of all plugins of a kind that this installation has."""
+    return _registry.names(kind)
 
 
 def credential(text: str) -> CredentialProvider:

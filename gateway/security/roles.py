@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 from ..members import Untyped
+from ..tables import Table, nearest
 from .errors import SecurityError
 from .identity import NOBODY, Identity
 from .plugins import Authoriser, Permission, Refusal, Request
-from .tables import Table, nearest
 from .watched import File, Watched
 
 Decorated = TypeVar("Decorated")
@@ -149,6 +149,10 @@ class RoleRules(Authoriser):
         """What there are rules for."""
         return tuple(self._rules)
 
+    def rule(self, target: str) -> Rule | None:
+        """The rule that decides about a target; None where it is refused for lack of one."""
+        return next((self._rules[each] for each in _patterns(target) if each in self._rules), None)
+
     def check(self, targets: Iterable[str]) -> None:
         """Raise SecurityError for a rule that is for none of these targets: it is a slip of the pen, or out of date."""
         targets = sorted({*targets, "graftwire.describe"})
@@ -163,11 +167,8 @@ class RoleRules(Authoriser):
         """By the most specific rule that there is for the target."""
         if self._watched is not None:
             self._rules = self._watched.value()
-        for pattern in _patterns(request.target):
-            rule = self._rules.get(pattern)
-            if rule is not None:
-                return rule.judge(request.identity)
-        return Refusal("no rule for it")
+        rule = self.rule(request.target)
+        return Refusal("no rule for it") if rule is None else rule.judge(request.identity)
 
 
 class AnyIdentity(Authoriser):

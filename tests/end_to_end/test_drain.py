@@ -45,7 +45,7 @@ async def test_who_comes_during_a_drain_is_turned_away(tls_place: Place) -> None
             nursery.start_soon(client.call, "Service.wait")
             await service.started.wait()
             nursery.start_soon(gateway.drain, 5)
-            while gateway.healthy:
+            while gateway.ready:
                 await trio.lowlevel.checkpoint()
             context = tls_place.connect_options.tls
             assert isinstance(context, ssl.SSLContext)

@@ -121,6 +121,10 @@ async def test_health_is_told_to_any_version_of_http_1(
     options = ListenOptions(healthy=lambda: healthy)
     got = await answered(request(f"GET /healthz HTTP/{version}", {"Host": "x"}), options)
     assert (got[0], got[2]) == (status, text)
+    got = await answered(
+        request(f"GET /readyz HTTP/{version}", {"Host": "x"}), ListenOptions(ready=lambda: healthy)
+    )
+    assert (got[0], got[2]) == (status, "ready\n" if healthy else "not ready\n")
 
 
 async def test_health_is_told_without_a_body_to_head_and_not_at_all_to_post() -> None:

@@ -1,4 +1,4 @@
-"""TOML files of security plugins, read strictly: what is not understood is refused, not passed over."""
+"""TOML files of gateways and their plugins, read strictly: what is not understood is refused, not passed over."""
 
 from __future__ import annotations
 
@@ -11,45 +11,56 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import cast
 
-from .errors import SecurityError
-from .watched import File
+from graftwire.protocol.errors import Error
+
+from .security.errors import SecurityError
+from .security.watched import File
 
 
 class Table:
     """A table of a TOML file.
 
-    Whatever is wrong with it raises SecurityError with the file, the line where that can be found, and the remedy;
-    no value is ever shown. `lines` are its first line and the one after its last.
+    Whatever is wrong with it raises SecurityError (or `error`) with the file, the line where that can be found, and
+    the remedy; no value is ever shown. `lines` are its first line and the one after its last; `path` is its dotted
+    name, empty for the top level.
     """
 
     def __init__(
-        self, file: File, text: list[str], values: Mapping[str, object], what: str, lines: tuple[int, int]
+        self,
+        file: File,
+        text: list[str],
+        values: Mapping[str, object],
+        what: str,
+        lines: tuple[int, int],
+        *,
+        path: str = "",
+        error: type[Error] = SecurityError,
     ) -> None:
         self.values = values
+        self._path = path
+        self._error = error
         self._file = file
         self._text = text
         self._what = what
         self._lines = lines
 
     @classmethod
-    def parse(cls, file: File, data: bytes) -> Table:
+    def parse(cls, file: File, data: bytes, *, error: type[Error] = SecurityError) -> Table:
         """The top level of a file."""
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
-            raise SecurityError(f"{file} is not text in UTF-8; write it as TOML") from None
+            raise error(f"{file} is not text in UTF-8; write it as TOML") from None
         lines = text.splitlines()
         try:
-            return cls(file, lines, tomllib.loads(text), "the file", (1, len(lines) + 1))
-        except tomllib.TOMLDecodeError as error:
+            return cls(file, lines, tomllib.loads(text), "the file", (1, len(lines) + 1), error=error)
+        except tomllib.TOMLDecodeError as wrong:
             # the parser's own sentence may quote a value
-            at = re.search(r"at line (\d+)", str(error))
+            at = re.search(r"at line (\d+)", str(wrong))
             line = at[1] if at else max(len(lines), 1)
-            raise SecurityError(
-                f"{file}, line {line}: this is not TOML; correct it there or just above"
-            ) from None
+            raise error(f"{file}, line {line}: this is not TOML; correct it there or just above") from None
         except (ValueError, RecursionError):  # numbers of 5,000 digits, arrays 1,000 deep
-            raise SecurityError(f"{file} is not TOML that can be read; shorten its longest line") from None
+            raise error(f"{file} is not TOML that can be read; shorten its longest line") from None
 
     def known(self, *keys: str) -> None:
         """Refuse every key that is not one of these."""
@@ -77,16 +88,23 @@ class Table:
 
     def secret(self, key: str, least: int) -> bytes:
         """Bytes in base64, at least so many."""
-        return secret(self.text(key), f"{self._place(key)}{key} of {self._what}", least)
+        return secret(self.text(key), f"{self.place(key)}{key} of {self._what}", least)
 
     def table(self, key: str) -> Table:
         """The table under a key."""
         value = self.value(key)
         if not isinstance(value, dict):
-            raise self.wrong(key, f"{key} has to be a table; begin it with [{key}]")
-        found = self._headers(rf"\[\s*{re.escape(key)}\s*\]")
-        lines = found[0] if len(found) == 1 else (0, 0)
-        return Table(self._file, self._text, cast("dict[str, object]", value), f"[{key}]", lines)
+            raise self.wrong(key, f"{key} has to be a table; begin it with [{self._dotted(key)}]")
+        found = self._headers(rf"\[\s*{self._named(key)}\s*\]")
+        return Table(
+            self._file,
+            self._text,
+            cast("dict[str, object]", value),
+            f"[{self._dotted(key)}]",
+            found[0] if len(found) == 1 else (0, 0),
+            path=self._dotted(key),
+            error=self._error,
+        )
 
     def tables(self, key: str) -> list[Table]:
         """The tables under a key that can be there several times; at least one."""
@@ -98,13 +116,20 @@ class Table:
         if len(found) != len(entries):
             found = [(0, 0)] * len(entries)
         return [
-            Table(self._file, self._text, cast("dict[str, object]", one), f"[[{key}]] number {number}", lines)
+            Table(
+                self._file,
+                self._text,
+                cast("dict[str, object]", one),
+                f"[[{key}]] number {number}",
+                lines,
+                error=self._error,
+            )
             for number, (one, lines) in enumerate(zip(entries, found, strict=True), 1)
         ]
 
-    def wrong(self, key: str | None, sentence: str) -> SecurityError:
+    def wrong(self, key: str | None, sentence: str) -> Error:
         """The error for what is wrong at a key, or with the whole table."""
-        return SecurityError(f"{self._place(key)}{sentence}")
+        return self._error(f"{self.place(key)}{sentence}")
 
     def value(self, key: str) -> object:
         """What is under a key, of whatever kind; it has to be there."""
@@ -112,18 +137,25 @@ class Table:
             raise self.wrong(None, f"{self._what} has no {key}; add it")
         return self.values[key]
 
-    def _place(self, key: str | None) -> str:
+    def place(self, key: str | None) -> str:
         """File and line: of the key if it can be told for sure, or else of the table."""
         first, end = self._lines
-        line = first if first > 1 else 0
+        line = first if first > 1 or self._path else 0
         if key is not None:
-            name = rf"""["']?{re.escape(key)}["']?"""
-            at = re.compile(rf"\s*(\[+\s*{name}\s*\]|{name}\s*[.=])")
-            found = (
-                [number for number in range(first, end) if at.match(self._text[number - 1])] if first else []
-            )
+            at = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*[.=]""")
+            header = re.compile(rf"\s*\[+\s*{self._named(key)}\s*[\].]")
+            found = [number for number in range(first, end) if first and at.match(self._text[number - 1])]
+            found = found or [number for number, text in enumerate(self._text, 1) if header.match(text)][:1]
             line = found[0] if len(found) == 1 else line
         return f"{self._file}, line {line}: " if line else f"{self._file}: "
+
+    def _dotted(self, key: str) -> str:
+        return f"{self._path}.{key}" if self._path else key
+
+    def _named(self, key: str) -> str:
+        """The dotted name of a table under this one, as a pattern; its last part may stand in quotes."""
+        before = re.escape(self._path) + r"\s*\.\s*" if self._path else ""
+        return rf"""{before}["']?{re.escape(key)}["']?"""
 
     def _headers(self, header: str) -> list[tuple[int, int]]:
         """The lines of each table with such a header: from it to the next header."""
