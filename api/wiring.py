@@ -25,8 +25,8 @@ from graftwire.gateway.security import registry
 from graftwire.gateway.security.errors import SecurityError
 from graftwire.gateway.security.plugins import CredentialProvider
 from graftwire.gateway.security.proxy_login import ProxyLogin
-from graftwire.gateway.security.tables import Table
 from graftwire.gateway.security.watched import File, read
+from graftwire.gateway.tables import Table
 from graftwire.protocol.errors import TlsError
 from graftwire.transport.contexts import client_context, pinned
 from graftwire.transport.link import ConnectOptions
@@ -135,36 +135,19 @@ def variable(name: str) -> str:
 
 def read_file(file: File) -> dict[str, Wire]:
     """The wires of the table `connections` of a file, none where there is no such table. Raises SecurityError."""
-    data = read(file, WHAT, guarded=True)
-    top = Table.parse(file, data)
-    return (
-        from_table(top, data, os.path.dirname(os.path.abspath(file)), file) if SECTION in top.values else {}
-    )
+    top = Table.parse(file, read(file, WHAT, guarded=True))
+    return from_table(top, os.path.dirname(os.path.abspath(file))) if SECTION in top.values else {}
 
 
-def from_table(top: Table, data: bytes, folder: str, file: File) -> dict[str, Wire]:
+def from_table(top: Table, folder: str) -> dict[str, Wire]:
     """The same, of the top level of a file that was read already; a relative path begins at `folder`."""
     table = top.table(SECTION)
-    text = data.decode("utf-8").splitlines()
-    found: dict[str, Wire] = {}
-    for name, value in table.values.items():
-        if isinstance(value, dict):
-            values = cast("dict[str, object]", value)
-            found[name] = _wire(Table(file, text, values, f"[{SECTION}.{name}]", _lines(text, name)), folder)
-        else:
-            found[name] = _tried(table, name, partial(Wire, _addresses(table, name)))
-    return found
-
-
-def _lines(text: Sequence[str], name: str) -> tuple[int, int]:
-    """The first line of a table of its own, and the one after its last; (0, 0) where it is written in another way."""
-    quoted = rf"""["']?{re.escape(name)}["']?"""
-    header = re.compile(rf"\s*\[\s*{SECTION}\s*\.\s*{quoted}\s*\]")
-    every = [number for number, line in enumerate(text, 1) if line.lstrip().startswith("[")]
-    for first, end in zip(every, [*every[1:], len(text) + 1], strict=True):
-        if header.match(text[first - 1]):
-            return first, end
-    return 0, 0
+    return {
+        name: _wire(table.table(name), folder)
+        if isinstance(value, dict)
+        else _tried(table, name, partial(Wire, _addresses(table, name)))
+        for name, value in table.values.items()
+    }
 
 
 def _addresses(table: Table, key: str) -> str | list[str]:

@@ -23,6 +23,7 @@ SECURE: Final = frozenset({"tls", "wss"})
 
 def check(config: Configuration) -> None:
     """Raises ConfigurationError for the first thing that is missing, not known, or contradicts another."""
+    _check_modules(config)
     _check_trust(config)
     if not config.texts("gateway.listen"):
         remedy = config.remedy(
@@ -38,7 +39,6 @@ def check(config: Configuration) -> None:
             )
     _check_tls(config, urls)
     _check_links(config, urls)
-    _check_modules(config)
     _ = config.limits, config.proxies
 
 
@@ -135,7 +135,7 @@ def _check_links(config: Configuration, urls: list[Url]) -> None:
 
 def _check_modules(config: Configuration) -> None:
     if not config.modules:
-        remedy = config.remedy("MODULE:CLASS", '[modules.NAME] with load = "MODULE:CLASS"')
+        remedy = config.remedy("MODULE:CLASS, or a file with --config FILE", '[modules.NAME] with load = "MODULE:CLASS"')
         raise _missing(config, f"there is nothing to host; add {remedy}")
     for module in config.modules:
         check_run(module.run, module.place)

@@ -18,6 +18,9 @@ from .schema import KEYS, MODULE_KEYS, MODULES, PREFIX, SECTIONS, Key, checked, 
 WHAT: Final = "the configuration"
 
 _ROOTS: Final = tuple(dict.fromkeys(section.partition(".")[0] for section in SECTIONS))
+_OF_CALLERS: Final = "connections"
+"""The table of the same file that is no gateway's: it says where callers find what they call."""
+
 _OURS: Final = tuple(f"{PREFIX}{root.upper()}_" for root in (*_ROOTS, "modules"))
 
 
@@ -116,7 +119,7 @@ def _parsed(path: str) -> Table:
 
 
 def _of_file(top: Table, folder: str) -> Iterator[tuple[str, Given]]:
-    top.known(*_ROOTS, "modules")
+    top.known(*_ROOTS, "modules", _OF_CALLERS)
     for section in SECTIONS:
         table = _table(top, section)
         if table is None:

@@ -185,7 +185,9 @@ def _check_it_is_that_one(name: str, module: ModuleType, folder: str) -> None:
 def _where(error: BaseException) -> str:
     """What kind of exception it is, and where in the user's own code; its text only if it is one of ours."""
     if isinstance(error, SyntaxError):
-        if error.filename is None:  # of what is no text at all; Python says no more, and its words are no data
+        if (
+            error.filename is None
+        ):  # of what is no text at all; Python says no more, and its words are no data
             return f"SyntaxError ({error.msg})"
         return f"SyntaxError in {os.path.basename(error.filename)}, line {error.lineno}"
     places = traceback.extract_tb(error.__traceback__)

@@ -209,7 +209,7 @@ async def test_running_calls_end_where_they_are_while_new_ones_go_elsewhere(bala
             other = next(each for each in running if each is not leaving)
             nursery.start_soon(leaving.gateway.drain, 5)
             with trio.fail_after(5):
-                while other.shop.name not in await places(client, 1) or leaving.gateway.healthy:
+                while other.shop.name not in await places(client, 1) or leaving.gateway.ready:
                     await trio.sleep(0.002)  # until GOAWAY is read
             await trio.sleep(0.01)
             assert set(await places(client, 5)) == {other.shop.name}

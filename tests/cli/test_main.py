@@ -45,7 +45,7 @@ def test_every_command_has_help(here: Here, name: str) -> None:
         (["bananas"], "no such command 'bananas'; see graftwire --help"),
         (["call"], "missing argument 'URL'; see graftwire call --help"),
         (["call", "tcp://x:1"], "missing argument 'CLASS.METHOD'; see graftwire call --help"),
-        (["serve"], "missing argument 'MODULE:CLASS'; see graftwire serve --help"),
+        (["serve"], "there is nothing to host; add MODULE:CLASS, or a file with --config FILE"),
         (["tap", "--listen"], "option '--listen' requires an argument; see graftwire tap --help"),
         (["demo", "--json=secret"], "option '--json' does not take a value; see graftwire demo --help"),
         (["tap", "--bananas"], "no such option: --bananas; see graftwire tap --help"),

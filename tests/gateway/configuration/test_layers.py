@@ -123,7 +123,7 @@ def test_a_file_that_others_may_write(write: Write) -> None:
     with pytest.raises(graftwire.ConfigurationError) as caught:
         graftwire.Configuration.load(path, environ={})
     assert str(caught.value) == (
-        f"the configuration {path} can be written by others than its owner; run: chmod go-w on it, and check what it "
+        f"the configuration {path} can be written by others than its owner; run chmod go-w {path}, and check what it "
         "holds"
     )
 
