@@ -135,7 +135,9 @@ def _check_links(config: Configuration, urls: list[Url]) -> None:
 
 def _check_modules(config: Configuration) -> None:
     if not config.modules:
-        remedy = config.remedy("MODULE:CLASS, or a file with --config FILE", '[modules.NAME] with load = "MODULE:CLASS"')
+        remedy = config.remedy(
+            "MODULE:CLASS, or a file with --config FILE", '[modules.NAME] with load = "MODULE:CLASS"'
+        )
         raise _missing(config, f"there is nothing to host; add {remedy}")
     for module in config.modules:
         check_run(module.run, module.place)
