@@ -28,6 +28,7 @@ from graftwire.gateway.security.plugins import (
     Request,
 )
 from graftwire.gateway.security.roles import AnyIdentity, allow
+from graftwire.gateway.workers.worker import Worker
 from graftwire.protocol.errors import (
     ApplicationError,
     BadArguments,
@@ -122,6 +123,7 @@ __all__ = [
     "UrlError",
     "ValueRefused",
     "VersionMismatch",
+    "Worker",
     "allow",
     "by_reference",
     "client_context",

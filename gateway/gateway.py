@@ -26,6 +26,7 @@ from .security.errors import SecurityChoiceMissing
 from .security.guard import SECONDS, Auth, Guard
 from .security.plugins import AuditSink, Authoriser, CredentialProvider
 from .security.proving import Prover
+from .workers.pool import elsewhere, pools
 
 _log: Final = logging.getLogger("graftwire.gateway")
 
@@ -134,7 +135,8 @@ async def serve(
 ) -> AsyncGenerator[Gateway]:
     """Host `services` behind `urls` for as long as the block runs.
 
-    `services` maps names to objects whose public methods become callable as `Name.method`; `urls` are addresses to
+    `services` maps names to objects whose public methods become callable as `Name.method`, or to a `Worker`, whose
+    processes host such an object and live as long as the block; `urls` are addresses to
     listen on (port 0: a free one). `options` (TLS, origins, …) holds for all listeners; `limits` is what each session
     takes; `threads` bounds plain `def` handlers that run at once. When the block ends, running calls get `drain`
     seconds; when it is cancelled, the callers are told. With `allow_untyped`, what has no annotation takes and gives
@@ -157,20 +159,26 @@ async def serve(
     if allow_untyped:
         services = {name: Untyped(hosted) for name, hosted in services.items()}
     guard = Guard(auth, allow, audit, seconds=plugin_seconds, plain_proofs=plain_proofs)
-    host = Host(services, guard=guard, threads=threads)
-    await guard.start()
-    prover = None
-    if credential is not None:
-        prover = Prover(credential, urls[0], plain=plain_proofs, seconds=plugin_seconds)
-        await prover.start()
-    gateway = Gateway(host, limits, timing, prover)
-    options = options if options is not None else ListenOptions()
-    try:
-        for url in urls:
-            await gateway.listen(url, replace(options, healthy=lambda: gateway.healthy))
-        async with background_tasks() as nursery:
-            nursery.start_soon(gateway.run)
-            yield gateway
-            await gateway.drain(drain)
-    finally:
-        gateway.stop()
+    async with pools(services, guard.trail) as workers:
+        host = Host(
+            {name: hosted for name, hosted in services.items() if name not in workers},
+            guard=guard,
+            threads=threads,
+            elsewhere=elsewhere(workers),
+        )
+        await guard.start()
+        prover = None
+        if credential is not None:
+            prover = Prover(credential, urls[0], plain=plain_proofs, seconds=plugin_seconds)
+            await prover.start()
+        gateway = Gateway(host, limits, timing, prover)
+        options = options if options is not None else ListenOptions()
+        try:
+            for url in urls:
+                await gateway.listen(url, replace(options, healthy=lambda: gateway.healthy))
+            async with background_tasks() as nursery:
+                nursery.start_soon(gateway.run)
+                yield gateway
+                await gateway.drain(drain)
+        finally:
+            gateway.stop()

@@ -109,7 +109,7 @@ class RoleRules(Authoriser):
 
         `services` is what `serve` takes. Raises SecurityError where a target has a rule in both places.
         """
-        found = dict(_written(services))
+        found = dict(written_rules(services))
         for pattern, roles in (rules or {}).items():
             if pattern in found:
                 raise SecurityError(
@@ -250,7 +250,8 @@ def _from_toml(file: File, contents: Sequence[bytes]) -> Rules:
     return rules
 
 
-def _written(services: Mapping[str, object]) -> Iterable[tuple[str, frozenset[str]]]:
+def written_rules(services: Mapping[str, object]) -> Iterable[tuple[str, frozenset[str]]]:
+    """The rules that `allow` wrote beside the code of what is hosted, by target."""
     for prefix, given in services.items():
         hosted = given.hosted if isinstance(given, Untyped) else given
         cls = hosted if isinstance(hosted, type) else type(hosted)
