@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 from ..members import Untyped
+from ..workers.worker import Worker
 from .errors import SecurityError
 from .identity import NOBODY, Identity
 from .plugins import Authoriser, Permission, Refusal, Request
@@ -254,6 +255,13 @@ def written_rules(services: Mapping[str, object]) -> Iterable[tuple[str, frozens
     """The rules that `allow` wrote beside the code of what is hosted, by target."""
     for prefix, given in services.items():
         hosted = given.hosted if isinstance(given, Untyped) else given
+        if isinstance(
+            hosted, Worker
+        ):  # its code is not here to be read, and to go without rules would be silent
+            raise SecurityError(
+                f"the rules beside the code of {prefix} can't be read, because it runs in a worker process; write them "
+                "in a table or a file of rules"
+            )
         cls = hosted if isinstance(hosted, type) else type(hosted)
         for name in dir(cls):
             roles = None if name.startswith("_") else _rule_of(cls, name)

@@ -15,6 +15,7 @@ import pytest
 import trio
 
 import graftwire
+from graftwire.security import RoleRules
 
 FOLDER = Path(__file__).parent
 
@@ -141,3 +142,9 @@ async def test_a_module_that_cannot_be_imported_is_an_error_at_start() -> None:
             auth=graftwire.Anonymous(),
         ):
             pass
+
+
+async def test_rules_beside_code_that_is_not_here_are_an_error() -> None:
+    """They are not left out in silence."""
+    with pytest.raises(graftwire.SecurityError, match="worker process"):
+        RoleRules.from_hosted({"Stock": graftwire.Worker("worker_module:Stock")})
