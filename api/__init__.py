@@ -32,6 +32,7 @@ from graftwire.gateway.security.plugins import (
 )
 from graftwire.gateway.security.proxy_login import ProxyLogin
 from graftwire.gateway.security.roles import AnyIdentity, allow
+from graftwire.gateway.workers.worker import Worker
 from graftwire.protocol.errors import (
     ApplicationError,
     BadArguments,
@@ -134,6 +135,7 @@ __all__ = [
     "VersionMismatch",
     "Wire",
     "Wires",
+    "Worker",
     "allow",
     "by_reference",
     "client_context",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import itertools
 import os
@@ -16,13 +15,14 @@ import trio
 from graftwire.gateway.audit.trail import Trail
 from graftwire.gateway.gateway import serve
 from graftwire.gateway.interface import InterfaceError
+from graftwire.gateway.loading import Found, check_it_can_be_made, find, made
 from graftwire.gateway.members import is_protocol, name_of
-from graftwire.gateway.modules import needed_arguments
 from graftwire.gateway.security.errors import SecurityChoiceMissing
 from graftwire.gateway.security.guard import Auth
 from graftwire.gateway.security.plugins import AuditSink, Authoriser
 from graftwire.gateway.security.watched import File
-from graftwire.protocol.errors import ConnectError, Error
+from graftwire.gateway.workers.worker import Worker
+from graftwire.protocol.errors import ConnectError
 from graftwire.transport.background import background_tasks
 from graftwire.transport.context import current_call
 
@@ -69,7 +69,8 @@ class Wires:
         """A typed client of `interface`, as `Client.proxy` gives it, wherever it is.
 
         `name` is what it is hosted as. Interfaces at one and the same place share its sessions. Raises ConnectError if
-        nobody has said where it is, and what `connect` raises; for code in this process what `serve` raises.
+        nobody has said where it is, and what `connect` raises; for code in this process or a worker what `serve`
+        raises, and ConfigurationError for a `module:Class` that is not there.
         """
         return (await self.client(interface, name)).proxy(interface, name)
 
@@ -122,10 +123,10 @@ class Wires:
         kind, code = wire.place
         if self._auth is None:
             raise SecurityChoiceMissing(
-                f"{name} runs in this process, and nobody has said who may call it: add auth=graftwire.Anonymous() to "
-                "the wires, or an authenticator and allow=…, as for any gateway"
+                f"{name} is hosted by this process, and nobody has said who may call it: add "
+                "auth=graftwire.Anonymous() to the wires, or an authenticator and allow=…, as for any gateway"
             )
-        hosted = _worker(code) if kind == "worker" else _made(code, interface)
+        hosted = _worker(code, interface) if kind == "worker" else _made(code, interface)
         async with (
             serve(
                 {name: hosted},
@@ -154,41 +155,33 @@ class Wires:
             yield client
 
 
-def _worker(code: str) -> object:
-    """What runs in a process of its own, as an object for `serve`: this is the place for it. Raises Error."""
-    raise Error(
-        f"worker:{code} can't be used in this version; use memory:{code}, or serve it and give its address"
-    )
+def _worker(code: str, interface: type[Any]) -> Worker:
+    """What runs in a process of its own: what a text names, or what is opened. Raises InterfaceError."""
+    if code:
+        return Worker(code)
+    if is_protocol(interface) or inspect.isabstract(interface):
+        raise _only_declared(interface, "worker")
+    place = f"{interface.__module__}:{interface.__qualname__}"
+    if interface.__module__ == "__main__" or "." in interface.__qualname__:
+        raise InterfaceError(
+            f"{interface.__qualname__} can't be imported by a worker process: write it in a module, at its top level"
+        )
+    return Worker(place)
 
 
 def _made(code: str, interface: type[Any]) -> object:
-    """The object to host: of the class that a text names, or of what is opened. Raises InterfaceError."""
-    found = _named(code) if code else interface
-    if not isinstance(found, type):
-        return found
-    if is_protocol(found) or inspect.isabstract(found):
-        raise InterfaceError(
-            f"{found.__name__} only declares an interface; say what implements it, as in memory:module:Class"
-        )
-    needed = needed_arguments(found)
-    if needed:
-        raise InterfaceError(
-            f"{found.__name__} needs {needed} to be made; make one in its module, and name that, as in memory:module:it"
-        )
-    return found()
+    """The object to host: of what a text names, or of what is opened. Raises InterfaceError, ConfigurationError."""
+    found = next(iter(find(code).values())) if code else Found(interface, interface.__name__)
+    if isinstance(found.hosted, type) and (is_protocol(found.hosted) or inspect.isabstract(found.hosted)):
+        raise _only_declared(found.hosted, "memory")
+    check_it_can_be_made(found)
+    return made(found)
 
 
-def _named(code: str) -> object:
-    module_name, _, name = code.partition(":")
-    try:
-        return getattr(importlib.import_module(module_name), name)
-    except AttributeError:
-        problem = f"the module {module_name} has nothing called {name}; check the name"
-    except ModuleNotFoundError as error:
-        problem = (
-            f"{code} needs the module {error.name}, which is not there; check the name, and what is installed"
-        )
-    raise InterfaceError(problem)
+def _only_declared(cls: type[Any], place: str) -> InterfaceError:
+    return InterfaceError(
+        f"{cls.__name__} only declares an interface; say what implements it, as in {place}:module:Class"
+    )
 
 
 @asynccontextmanager

@@ -29,15 +29,13 @@ from graftwire.transport.session import Session
 
 from .audit.record import Decision, Event, LinkRecord, Record, link_record
 from .audit.trail import AuditFailed
+from .interface import Method
 from .security.guard import Guard, Refused
 from .security.identity import Identity, Standing
 from .security.plugins import Attempt, Challenge, Permission, Request
 
 if TYPE_CHECKING:
-    from .host import Host
-    from .interface import Method
-
-Bound = tuple["Method", list[Any], dict[str, Any]]
+    from .host import Forwarded, Forwarder, Host
 
 Plain = tuple[list[object], dict[str, object]]
 """Arguments as plain values: the positional ones, and the named ones."""
@@ -83,8 +81,16 @@ class _Asked:
     refused: Refused | None = None
     remembered: _Remembered | None = None
     request: Request | None = None
-    method: Method | None = None
+    method: Method | Forwarded | None = None
     plain: Plain | None = field(default=None, repr=False)
+
+
+class _Elsewhere(Exception):
+    """Wraps what came of passing a call on, which is for who has passed it on."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
 
 
 class Answering:
@@ -100,6 +106,7 @@ class Answering:
         self._remembered: dict[str, _Remembered] = {}
         self._session_id: str | None = None
         self._link: LinkRecord | None = None
+        self._forwarder: Forwarder | None = None
 
     @property
     def _guard(self) -> Guard:
@@ -132,6 +139,7 @@ class Answering:
             return None
         self._admit_unasked(call)
         method = host.look_up(call)
+        assert isinstance(method, Method)
         token = current_call.set(call)  # this is the task that reads, and it may have begun in another call
         try:
             return host.runner.run_inline(call, method, *host.bind(call, method, host.decode(call)))
@@ -143,21 +151,34 @@ class Answering:
         host = self._host
         if self._guard.asks_nobody:
             self._admit_unasked(call)
-            method = host.look_up(call)
-            args, kwargs = host.bind(call, method, host.decode(call))
+            method, plain = host.look_up(call), None
         else:
-            method, args, kwargs = await self._admit(call)
+            method, plain = await self._admit(call)
+        if isinstance(method, Method):
+            args, kwargs = host.bind(call, method, host.decode(call) if plain is None else plain)
+            running = host.runner.run(call, method, args, kwargs)
+        else:
+            running = self._forward(call, method, plain)
         standing = call.standing
         if method.shape == 0 or not isinstance(standing, Standing):
-            return await host.runner.run(call, method, args, kwargs)
+            return await running
         # clause AUTH-12: what streams ends with the identity that it was allowed to
         with trio.CancelScope(deadline=standing.until) as scope:
             if not (host.changes or self._guard.may_withdraw(standing)):
-                return await host.runner.run(call, method, args, kwargs)
+                return await running
             async with background_tasks() as nursery:
                 nursery.start_soon(self._end_withdrawn, standing, scope)
-                return await host.runner.run(call, method, args, kwargs)
+                return await running
         raise CallCancelled
+
+    async def _forward(self, call: IncomingCall, method: Forwarded, plain: Plain | None) -> bytes:
+        """Have a call run elsewhere. What it raises is for `failure`."""
+        if self._forwarder is None:
+            self._forwarder = self._host.forwarder()
+        try:
+            return await self._forwarder.call(call, method, plain)
+        except Exception as error:  # noqa: BLE001 - `failure` decides what the caller is told of it
+            raise _Elsewhere(error) from None
 
     async def _end_withdrawn(self, standing: Standing, scope: trio.CancelScope) -> None:
         """End what runs in a scope once the identity that it runs under was withdrawn."""
@@ -169,6 +190,9 @@ class Answering:
 
     def failure(self, call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes | None]:
         """What the caller is told of an exception."""
+        if isinstance(error, _Elsewhere):
+            assert self._forwarder is not None
+            return self._forwarder.failure(call, error.error)
         return self._host.runner.failure(call, error)
 
     async def authenticate(self, session: Session, scheme: str, proof: bytes) -> bytes | None:
@@ -201,6 +225,8 @@ class Answering:
 
     async def ended(self, session: Session) -> None:
         """The session is over: write down what is still to be said of it."""
+        if self._forwarder is not None:
+            self._forwarder.close()
         # Shielded, because these records belong to what has happened; each bounded by the time that a sink gets.
         with trio.CancelScope(shield=True):
             await self._forget_remembered(session, trio.current_time() + self._guard.seconds)
@@ -279,8 +305,11 @@ class Answering:
         )
         raise refused.error
 
-    async def _admit(self, call: IncomingCall) -> Bound:
-        """Everything before the user's code, and the one record of it. Raises CallError."""
+    async def _admit(self, call: IncomingCall) -> tuple[Method | Forwarded, Plain | None]:
+        """Everything before the arguments (unless somebody has asked for those), and the one record of it.
+
+        Raises CallError.
+        """
         asked = _Asked(trio.current_time(), self._guard)
         failed: Exception | None = None
         try:
@@ -304,8 +333,7 @@ class Answering:
         if failed is not None:
             raise failed from None
         assert asked.method is not None
-        plain = self._host.decode(call) if asked.plain is None else asked.plain
-        return asked.method, *self._host.bind(call, asked.method, plain)
+        return asked.method, asked.plain
 
     async def _decide(self, call: IncomingCall, asked: _Asked) -> None:
         """The steps of clause CALL-11 up to the arguments. Raises Refused, and CallError for what is not a decision."""

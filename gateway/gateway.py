@@ -26,6 +26,7 @@ from .security.errors import SecurityChoiceMissing
 from .security.guard import SECONDS, Auth, Guard
 from .security.plugins import AuditSink, Authoriser, CredentialProvider
 from .security.proving import Prover
+from .workers.pools import here, open_pools
 
 _log: Final = logging.getLogger("graftwire.gateway")
 
@@ -211,12 +212,13 @@ async def serve(
 ) -> AsyncGenerator[Gateway]:
     """Host `services` behind `urls` for as long as the block runs.
 
-    `services` maps names to objects whose public methods become callable as `Name.method`; `urls` are addresses to
-    listen on (port 0: a free one). `options` (TLS, origins, …) holds for all listeners; `limits` is what each session
-    takes; `threads` bounds plain `def` handlers that run at once. When the block ends, running calls get `drain`
-    seconds; when it is cancelled, the callers are told. With `allow_untyped`, what has no annotation takes and gives
-    everything, in place of being refused. `changes`: `Gateway.change` will be called, so that running streams are
-    looked after, too, when somebody may no longer call.
+    `services` maps names to objects whose public methods become callable as `Name.method`, or to a `Worker`, whose
+    processes host such an object and live as long as the block; `urls` are addresses to listen on (port 0: a free one).
+    `options` (TLS, origins, …) holds for all listeners; `limits` is what each session takes; `threads` bounds plain
+    `def` handlers that run at once. When the block ends, running calls get `drain` seconds; when it is cancelled, the
+    callers are told. With `allow_untyped`, what has no annotation takes and gives everything, in place of being
+    refused. `changes`: `Gateway.change` will be called, so that running streams are looked after, too, when somebody
+    may no longer call.
 
     `auth` says who may call and has to be spelled out: `Anonymous()`, authenticators, or both in a list. `allow` says
     what they may call: one authoriser, or several that all have to allow a call; it may be left out with `Anonymous()`
@@ -235,21 +237,33 @@ async def serve(
     if allow_untyped:
         services = {name: Untyped(hosted) for name, hosted in services.items()}
     guard = Guard(auth, allow, audit, seconds=plugin_seconds, plain_proofs=plain_proofs)
-    host = Host(services, guard=guard, threads=threads, changes=changes)
-    await guard.start()
-    prover = None
-    if credential is not None:
-        prover = Prover(credential, urls[0], plain=plain_proofs, seconds=plugin_seconds)
-        await prover.start()
-    gateway = Gateway(host, limits, timing, prover, drain=drain)
-    options = options if options is not None else ListenOptions()
+    async with open_pools(guard.trail) as workers:
+        elsewhere = await workers.prepare(services)
+        workers.settle(0.0)
+        host = Host(here(services), guard=guard, threads=threads, changes=changes, elsewhere=elsewhere)
+        await guard.start()
+        prover = None
+        if credential is not None:
+            prover = Prover(credential, urls[0], plain=plain_proofs, seconds=plugin_seconds)
+            await prover.start()
+        gateway = Gateway(host, limits, timing, prover, drain=drain)
+        async with running(gateway, urls, options if options is not None else ListenOptions()):
+            yield gateway
+
+
+@asynccontextmanager
+async def running(gateway: Gateway, urls: Sequence[str], options: ListenOptions) -> AsyncGenerator[None]:
+    """Let a gateway listen and serve for as long as the block runs; running calls get its time to end in.
+
+    Raises LinkError or UrlError for an address that can't be listened on; nothing is left half started.
+    """
     try:
         for url in urls:
             await gateway.listen(url, options)
         async with background_tasks() as nursery:
             nursery.start_soon(gateway.run)
             await gateway.wait_ready()
-            yield gateway
+            yield
             await gateway.drain()
     finally:
         gateway.stop()

@@ -2,22 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from graftwire.protocol import values
-from graftwire.protocol.errors import BadArguments, UnknownTarget, ValueRefused
+from graftwire.protocol.errors import BadArguments, ErrorCode, UnknownTarget, ValueRefused
 from graftwire.transport.incoming import IncomingCall
-from graftwire.transport.references import ByReference
+from graftwire.transport.references import ByReference, Passed
 
 from .answering import Answering, Plain
 from .discovery import DESCRIBE, Discovery
 from .interface import Method, methods_of
-from .metadata.share import share
+from .metadata.share import Shared, share
 from .running import Items, Runner
 from .security.guard import Guard
 
 THREADS: Final = 40  # plain `def` handlers that run at once
+
+
+class Forwarded:
+    """A method that runs elsewhere: in one of the processes of `pool`, or, if that is None, where an object is."""
+
+    __slots__ = ("how", "pool", "shape")
+
+    def __init__(self, pool: object, shape: int) -> None:
+        self.pool = pool
+        self.shape = shape
+        self.how: Literal["elsewhere"] = "elsewhere"
+
+
+class Forwarder(Protocol):
+    """Passes the calls of one session on to where they run."""
+
+    async def call(self, call: IncomingCall, method: Forwarded, plain: Plain | None) -> bytes:
+        """Run a call and return its encoded result; `plain` are its arguments, where they were decoded."""
+        ...
+
+    def failure(self, call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes | None]:
+        """What the caller is told of what `call` has raised."""
+        ...
+
+    def close(self) -> None:
+        """The session is over."""
+        ...
+
+
+class Elsewhere(NamedTuple):
+    """What is hosted, and runs elsewhere.
+
+    `shared` is the metadata by name; `methods` are by target, and so are `rules`, the roles that stand beside the code;
+    `forwarder` makes who passes the calls of a session on.
+    """
+
+    shared: Mapping[str, Shared]
+    methods: Mapping[str, Forwarded]
+    rules: Mapping[str, frozenset[str]]
+    forwarder: Callable[[], Forwarder]
 
 
 class Host:
@@ -26,6 +66,7 @@ class Host:
     `services` maps names to objects (or classes, for their static methods); `guard` decides who may call them.
     References that were given out can always be called, by who they were given to. `threads` bounds how many plain
     `def` handlers run at once. `changes`: `become` may be called, so that who may call can change while a call runs.
+    `elsewhere` is what is hosted as well, and runs elsewhere.
     """
 
     def __init__(
@@ -35,15 +76,20 @@ class Host:
         guard: Guard,
         threads: int = THREADS,
         changes: bool = False,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.guard = guard
         self.changes = changes
         self._count = threads
         self.runner = Runner(threads)
         self.shared = share(services or {})
-        self.methods: dict[str, Method] = {}
+        self.methods: dict[str, Method | Forwarded] = {}
         for name, hosted in (services or {}).items():
             self.methods |= methods_of(hosted, name)
+        self._elsewhere = elsewhere
+        if elsewhere is not None:
+            self.shared |= elsewhere.shared
+            self.methods |= elsewhere.methods
         self.targets = sorted(self.methods)
         """Everything of the user's that can be called by name."""
         if self.methods:
@@ -53,6 +99,7 @@ class Host:
         """Host what another one would, under its guard, from the next call on; calls that run go on."""
         self.guard, self.shared = other.guard, other.shared
         self.methods, self.targets = other.methods, other.targets
+        self._elsewhere = other._elsewhere
         self._count = other._count
         self.runner.resize(self._count)
 
@@ -60,12 +107,15 @@ class Host:
         """What answers the calls of one session."""
         return Answering(self)
 
-    def look_up(self, call: IncomingCall) -> Method:
+    def forwarder(self) -> Forwarder:
+        """What passes the calls of one session on to where they run; only where something runs elsewhere."""
+        assert self._elsewhere is not None
+        return self._elsewhere.forwarder()
+
+    def look_up(self, call: IncomingCall) -> Method | Forwarded:
         """What a call is for. Raises UnknownTarget, or BadArguments for another shape than the method's."""
         target = call.target
-        method = (
-            self.methods.get(target) if isinstance(target, str) else _of_reference(call.referent, target[1])
-        )
+        method = self.methods.get(target) if isinstance(target, str) else _of_reference(call, target[1])
         if method is None:
             raise UnknownTarget
         if call.shape != method.shape:
@@ -94,7 +144,10 @@ class Host:
         return args, kwargs
 
 
-def _of_reference(referent: object, name: str) -> Method | None:
+def _of_reference(call: IncomingCall, name: str) -> Method | Forwarded | None:
+    referent = call.referent
+    if isinstance(referent, Passed):
+        return Forwarded(None, call.shape)  # its owner says whether there is such a method
     if isinstance(referent, ByReference):
         return methods_of(referent.target, "").get("." + name)
     return Method("", referent) if name == "" and callable(referent) else None

@@ -132,17 +132,17 @@ class Runner:
                 return error_to_wire(raised)
             if declared.get(type(raised).__name__) is type(raised):
                 return self._declared(call, raised)
-            return self._incident(call, raised)
+            return incident(call, raised)
         if isinstance(error, CallError):
             return error_to_wire(error)
         if isinstance(error, ProtocolViolation):
             return self._violated(call, error, before=call.id)
-        return self._incident(call, error)
+        return incident(call, error)
 
     def _encode(self, call: IncomingCall, value: object) -> bytes:
         references = call.session.references
         try:
-            body = values.encode(value, reference=_giver(call))
+            body = values.encode(value, reference=giver(call))
         except ValueRefused as refused:
             references.kill(references.taken() or ())
             _log.error("%s returned what can't cross the wire: %s", call.target, refused.at("result"))
@@ -216,22 +216,23 @@ class Runner:
         """An exception that is part of the interface, with its fields."""
         references = call.session.references
         try:
-            body = describe_exception(raised, _giver(call))
+            body = describe_exception(raised, giver(call))
         except Exception as error:  # noqa: BLE001 - a field can't cross the wire, or is a property that failed
             references.kill(references.taken() or ())
-            return self._incident(call, error)
+            return incident(call, error)
         references.taken()  # they are the caller's, as those of a result: no later call's
         return ErrorCode.APPLICATION, body
 
-    def _incident(self, call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes]:
-        """Write down what happened, here, under a number, and give the caller the number."""
-        incident = secrets.token_bytes(8)
-        target = call.target if isinstance(call.target, str) else "a reference"
-        _log.error("incident %s: %s failed", incident.hex(), target, exc_info=error)
-        return ErrorCode.INTERNAL, values.encode(incident)
+
+def incident(call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes]:
+    """Write down what happened, here, under a number, and give the caller the number."""
+    number = secrets.token_bytes(8)
+    target = call.target if isinstance(call.target, str) else "a reference"
+    _log.error("incident %s: %s failed", number.hex(), target, exc_info=error)
+    return ErrorCode.INTERNAL, values.encode(number)
 
 
-def _giver(call: IncomingCall) -> Callable[[object], int]:
+def giver(call: IncomingCall) -> Callable[[object], int]:
     """What gives out references in answer to a call: they work for who called, and nobody else (clause REF-6)."""
     give = call.session.references.give
     if call.credential is None or not isinstance(call.standing, Standing):

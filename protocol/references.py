@@ -11,7 +11,7 @@ kills it, or until the session ends:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -28,10 +28,14 @@ class _Given(msgspec.Struct):
 
 
 class Exports:
-    """What this side has given to the other side of one session; `role` is this side's."""
+    """What this side has given to the other side of one session; `role` is this side's.
 
-    def __init__(self, role: Role) -> None:
+    `let_go` is told of each object that is gone before the session ends.
+    """
+
+    def __init__(self, role: Role, let_go: Callable[[object], None] | None = None) -> None:
         self._next = 1 if role is Role.INITIATOR else 2
+        self._let_go = let_go
         self._given: dict[int, _Given] = {}
         self._dying: list[int] = []  # what `settle` is to forget
 
@@ -62,8 +66,11 @@ class Exports:
 
     def release(self, id: int) -> None:
         """RELEASE came. Raises ProtocolViolation (REF-2) for what the other side does not hold."""
-        if self._given.pop(id, None) is None:
+        given = self._given.pop(id, None)
+        if given is None:
             raise ProtocolViolation("REF-2", "a reference was released that the other side does not hold")
+        if self._let_go is not None:
+            self._let_go(given.value)
 
     def kill(self, ids: Iterable[int], *, held: bool = False) -> None:
         """Clause REF-4: the call that carried these ids failed; those that were not released before are gone.
@@ -75,7 +82,9 @@ class Exports:
             self._dying += ids
             return
         for id in ids:
-            self._given.pop(id, None)
+            given = self._given.pop(id, None)
+            if given is not None and self._let_go is not None:
+                self._let_go(given.value)
 
     def settle(self) -> None:
         """The other side is accepted, and what waited for that has been looked at."""
@@ -109,6 +118,10 @@ class Imports:
         if id in self._held:
             raise ProtocolViolation("REF-1", "a reference came under an id that is in use")
         self._held.add(id)
+
+    def holds(self, id: int) -> bool:
+        """Whether a reference was received and is not given back yet."""
+        return id in self._held
 
     def forget(self, id: int) -> bool:
         """A reference is given back, or was killed; whether it was held until now, and so may be released once."""

@@ -24,7 +24,7 @@ from .raising import after_scopes, fresh
 from .slots import Slots
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from graftwire.protocol.connection import Connection
 
@@ -70,6 +70,7 @@ class Calling:
         credential: tuple[str, bytes] | None,
         trace: tuple[bytes, bytes, int] | None,
         sent_references: list[int] | None,
+        patient: Callable[[], None] | None = None,
     ) -> bytes:
         """As `Session.request`."""
         try:
@@ -84,8 +85,11 @@ class Calling:
         self._output.nudge(self._conn.calls_out == 1)
 
         def abort(_: object) -> trio.lowlevel.Abort:
-            del self._pending[id]
             self.cancel(id)
+            if patient is not None:
+                patient()
+                return trio.lowlevel.Abort.FAILED
+            del self._pending[id]
             return trio.lowlevel.Abort.SUCCEEDED
 
         await trio.lowlevel.wait_task_rescheduled(abort)

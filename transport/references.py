@@ -43,6 +43,25 @@ class ByReference:
         self.withdrawn = True
 
 
+class Passed(ByReference):
+    """Stands for an object of another session, to whose owner calls are passed on; `gone` is called once.
+
+    Only for who keeps two sessions: a reference itself can't be forwarded (clause REF-6).
+    """
+
+    __slots__ = ("gone",)
+
+    def __init__(self, remote: Remote, gone: Callable[[Passed], None]) -> None:
+        super().__init__(remote)
+        self.gone = gone
+
+    @property
+    def remote(self) -> Remote:
+        """The handle of this side on the object."""
+        assert isinstance(self.target, Remote)
+        return self.target
+
+
 class Remote(values.Reference):
     """A handle on an object or a callable of the other side.
 
@@ -99,7 +118,7 @@ class References:
     def __init__(self, session: Session, role: Role, releases: Releases) -> None:
         self._session = session
         self._releases = releases
-        self._exports = Exports(role)
+        self._exports = Exports(role, _let_go)
         self._imports = Imports(role)
         self._given: list[int] | None = None
         self.peer: object = None  # who the other side is, as far as the receiver has found out
@@ -162,6 +181,10 @@ class References:
         """
         value, owner = self._exports.get(id)
         return (None if isinstance(value, ByReference) and value.withdrawn else value), owner
+
+    def holds(self, id: int) -> bool:
+        """Whether this side may still call a reference that it was given."""
+        return self._imports.holds(id)
 
     # --- given to this side ------------------------------------------------------------------------------------------
 
@@ -236,3 +259,8 @@ class References:
                 self._imports.received(id)  # refuses what the other side can't give
                 self._imports.forget(id)
             yield id
+
+
+def _let_go(value: object) -> None:
+    if isinstance(value, Passed):
+        value.gone(value)

@@ -353,13 +353,16 @@ class Session:
         credential: tuple[str, bytes] | None = None,
         trace: tuple[bytes, bytes, int] | None = None,
         sent_references: list[int] | None = None,
+        patient: Callable[[], None] | None = None,
     ) -> Coroutine[Any, Any, bytes]:
         """Make a unary call and return the body of its result.
 
         Waits while the other side takes no more calls. The deadline is the one of the enclosing cancel scopes and of
-        the call that is being served. Raises CallError. If cancelled, the other side is told to cancel the call.
+        the call that is being served. Raises CallError. If cancelled, the other side is told to cancel the call; with
+        `patient`, which is called then, its answer is waited for all the same, and is what comes out: who passes it
+        has to see to it that one comes, or that the session ends.
         """
-        return self._calling.request(target, body, credential, trace, sent_references)
+        return self._calling.request(target, body, credential, trace, sent_references, patient)
 
     def open(
         self,
@@ -379,6 +382,10 @@ class Session:
         self._conn.consume(id, body_size)
         if self._conn.has_output:
             self._output.nudge()
+
+    def cancel(self, id: int) -> None:
+        """Send CANCEL for a call of this side, if it is still open."""
+        self._calling.cancel(id)
 
     def discarded(self, id: int, body: bytes) -> None:
         """An item is thrown away unread: its credit goes back, and the references in it are released (REF-5)."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import trio
+
 from graftwire import ConfigurationError, InterfaceError
 from graftwire.gateway.configuration.exposure import Exposure, Place, Target, expose
+from graftwire.gateway.workers.worker import Worker
 
 from .failure import Failure, of_problems
 from .output import json_line, line, printable
@@ -15,7 +18,7 @@ _ANONYMOUS = {True: "anonymous too", False: "", None: "anonymous if it lets them
 def check(load: Load, *, as_json: bool) -> None:
     """Write what would be exposed. Raises Failure for what is wrong or unsafe."""
     try:
-        found = expose(load())
+        found = trio.run(expose, load())
     except InterfaceError as error:
         raise of_problems(error) from None
     except ConfigurationError as error:
@@ -31,10 +34,17 @@ def check(load: Load, *, as_json: bool) -> None:
         raise Failure(first, kind="configuration", details=details, more=more)
 
 
+def _in_workers(worker: Worker | None) -> str:
+    if worker is None:
+        return ""
+    memory = "" if worker.memory is None else f", at most {worker.memory} bytes of memory each"
+    return f"  (in {worker.count} worker process{'' if worker.count == 1 else 'es'}{memory})"
+
+
 def _lines(found: Exposure) -> list[str]:
     lines: list[str] = []
     for name, targets in found.modules.items():
-        lines.append(f"exposes    {name}")
+        lines.append(f"exposes    {name}{_in_workers(found.workers.get(name))}")
         wide = max((len(target.name) for target in targets), default=0)
         lines += [f"           {target.name:{wide}}  {_who(target)}" for target in targets]
     nobody = [
@@ -86,6 +96,9 @@ def _as_json(found: Exposure) -> dict[str, object]:
         "modules": {
             name: [{"target": each.name, "who": each.who, "anonymous": each.anonymous} for each in targets]
             for name, targets in found.modules.items()
+        },
+        "workers": {
+            name: {"count": each.count, "memory": each.memory} for name, each in found.workers.items()
         },
         "auth": list(found.auth),
         "allow": list(found.allow),

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Final
 
-from graftwire.gateway.configuration.loading import described, find
+from graftwire.gateway.loading import described, find
 from graftwire.gateway.metadata.as_json import from_json, to_json
 from graftwire.gateway.metadata.diff import Change
 from graftwire.gateway.metadata.diff import diff as compare
@@ -79,7 +79,7 @@ def _find(what: str, *, allow_untyped: bool) -> list[Interface]:
         if os.sep in what or what.endswith((".cbor", ".json")):
             form = "--json" if what.endswith(".json") else "--cbor"
             raise Failure(f"there is no file {what}; write it with graftwire metadata {form} --output")
-        return described(find(what), allow_untyped=allow_untyped)
+        return described(find(what, folder=os.getcwd()), allow_untyped=allow_untyped)
     try:
         with open(what, "rb") as file:
             data = file.read(_MOST)

@@ -19,12 +19,14 @@ class Event(StrEnum):
     """What was decided.
 
     AUTHENTICATION: whether an exchange of AUTH gave an identity; CALL: whether a call may be made; REPEATED: how often
-    a permission that was given for a time was used again, said when it ends.
+    a permission that was given for a time was used again, said when it ends; WORKER: a worker process has ended, or was
+    started again.
     """
 
     AUTHENTICATION = "authentication"
     CALL = "call"
     REPEATED = "repeated"
+    WORKER = "worker"
 
 
 class Decision(StrEnum):

@@ -139,8 +139,6 @@ def _check_modules(config: Configuration) -> None:
             "MODULE:CLASS, or a file with --config FILE", '[modules.NAME] with load = "MODULE:CLASS"'
         )
         raise _missing(config, f"there is nothing to host; add {remedy}")
-    for module in config.modules:
-        check_run(module.run, module.place)
 
 
 def check_restart(before: Configuration, after: Configuration) -> None:
@@ -150,13 +148,3 @@ def check_restart(before: Configuration, after: Configuration) -> None:
             raise ConfigurationError(
                 f"{after.at(path)}{path} can't change while the gateway runs; restart it"
             )
-
-
-def check_run(run: str, place: str) -> None:
-    """Raises ConfigurationError for a place to run a module at that there is not."""
-    # what starts worker processes goes here, and into `making.hosted`
-    if run != "process":
-        raise ConfigurationError(
-            f'{place}this version runs modules in the process of the gateway alone; write run = "process", or leave '
-            "it out"
-        )

@@ -14,11 +14,14 @@ from typing import Final
 from graftwire.transport.certificates import names, subject, validity
 from graftwire.transport.url import Url
 
+from ..audit.trail import Trail
 from ..host import Host
 from ..security.guard import Guard
 from ..security.identity import NOBODY
 from ..security.plugins import Authoriser, Permission
 from ..security.roles import AnyIdentity, Everyone, RoleRules
+from ..workers.pools import here, one_process_each, open_pools, worker_of
+from ..workers.worker import Worker
 from . import making
 from .checks import BARE, SECURE, check
 from .configuration import ANONYMOUS, Configuration
@@ -56,9 +59,10 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """All of it. `problems` are unsafe; `warnings` are worth a look."""
+    """All of it. `workers` are what runs in worker processes; `problems` are unsafe; `warnings` are worth a look."""
 
     modules: Mapping[str, Sequence[Target]]
+    workers: Mapping[str, Worker]
     auth: Sequence[str]
     allow: Sequence[str]
     places: Sequence[Place]
@@ -70,27 +74,36 @@ class Exposure:
     warnings: Sequence[str]
 
 
-def expose(config: Configuration) -> Exposure:
+async def expose(config: Configuration) -> Exposure:
     """Look at all that a configuration names; nothing is started, listened at or written to.
 
-    What is hosted is imported and made, and the files of plugins are read, as `serve` would. Raises
+    What is hosted is imported and made, in a worker process where it would run in some, and the files of plugins are
+    read, as `serve` would. Raises
     ConfigurationError, or InterfaceError, for what `serve` would not start with.
     """
     check(config)
     tls = making.tls_context(config)
     hosted = making.hosted(config, {})
     services = making.services(config, hosted)
-    Guard(list(making.choices(config, {}).values()), allow := making.authorisers(config, services) or None)
+    auth = list(making.choices(config, {}).values())
+    workers = {name: worker for name, each in services.items() if (worker := worker_of(each)) is not None}
+    async with open_pools(Trail()) as pools:
+        elsewhere = await making.elsewhere(pools, hosted, one_process_each(services))
+    Guard(auth, allow := making.authorisers(config, services, elsewhere) or None)
+    host = Host(here(services), guard=Guard(), elsewhere=elsewhere)
     modules = {
         name: [
-            _target(target, config, allow or []) for target in Host({name: service}, guard=Guard()).targets
+            _target(target, config, allow or [])
+            for target in host.targets
+            if target.rpartition(".")[0] == name
         ]
-        for name, service in services.items()
+        for name in services
     }
     places = [_place(url, tls is not None, config.switch("gateway.detect")) for url in config.urls]
     certificate = None if tls is None else _certificate(config)
     found = Exposure(
         modules,
+        workers,
         config.texts("security.auth"),
         config.texts("security.allow"),
         places,

@@ -6,14 +6,29 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Final, cast
+from typing import Any, Final, cast
+
+from graftwire.protocol.errors import Error
 
 from ..members import NAME, RESERVED
 from ..security.errors import SecurityError
 from ..security.watched import read
 from ..tables import Table
+from ..workers.worker import Worker
 from .errors import ConfigurationError
-from .schema import KEYS, MODULE_KEYS, MODULES, PREFIX, SECTIONS, Key, checked, from_variable, from_words
+from .schema import (
+    KEYS,
+    MODULE_KEYS,
+    MODULES,
+    OF_WORKERS,
+    PREFIX,
+    SECTIONS,
+    WORKER,
+    Key,
+    checked,
+    from_variable,
+    from_words,
+)
 
 WHAT: Final = "the configuration"
 
@@ -51,12 +66,13 @@ class Given:
 class Module:
     """Something to host: `text` as the command line has it, `NAME=MODULE:CLASS` or without a name.
 
-    `place` stands before every sentence about it; modules are looked for in `folder` first.
+    `worker` is what runs it, None for the gateway's own process. `place` stands before every sentence about it; modules
+    are looked for in `folder` first, the current one if None.
     """
 
     text: str
     allow_untyped: bool = False
-    run: str = "process"
+    worker: Worker | None = None
     place: str = field(default="", compare=False)
     folder: str | None = None
 
@@ -164,10 +180,26 @@ def _modules(top: Table, folder: str) -> Iterator[Module]:
         yield Module(
             f"{name}={values['load']}",
             cast("bool", values.get("allow-untyped", False)),
-            cast("str", values.get("run", "process")),
+            _worker(table, values),
             table.place("load"),
             folder,
         )
+
+
+def _worker(table: Table, values: Mapping[str, object]) -> Worker | None:
+    """What runs a module in processes of its own; None where that is not asked for."""
+    options = {name: value for name, value in values.items() if MODULE_KEYS[name].section == OF_WORKERS}
+    if values.get("run") != WORKER:
+        for name in options:
+            raise table.wrong(
+                name,
+                f'{name} is for modules that run in worker processes; add run = "{WORKER}", or take it out',
+            )
+        return None
+    try:
+        return Worker(cast("str", values["load"]), **cast("dict[str, Any]", options))
+    except Error as error:
+        raise table.wrong("load", str(error)) from None
 
 
 def _of_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Given]]:

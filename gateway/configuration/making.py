@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ from graftwire.protocol.errors import TlsError
 from graftwire.transport.contexts import server_context
 from graftwire.transport.link import ListenOptions
 
-from ..host import Host
+from ..host import Elsewhere, Host
+from ..loading import Found, check_it_can_be_made, described, find, look_in, made
 from ..members import Untyped
 from ..metadata.share import share
 from ..problems import InterfaceError
@@ -21,11 +23,11 @@ from ..security.errors import SecurityError
 from ..security.guard import Auth, Guard
 from ..security.plugins import AuditSink, Authoriser
 from ..security.roles import RoleRules
-from .checks import check_run, told
+from ..workers.pools import NotStarted, Pools, here
+from .checks import told
 from .configuration import ANONYMOUS, ROLES, Configuration, joined
 from .errors import ConfigurationError
 from .layers import Module
-from .loading import Found, check_it_can_be_made, described, find, made
 
 _FILE: Final = "file"
 
@@ -35,10 +37,10 @@ def hosted(
 ) -> dict[Module, dict[str, object]]:
     """What each module of the configuration hosts, by name; what is in `kept` is not made again.
 
+    What runs in worker processes is a Worker, and nothing of it is imported here.
     Nothing is made before all of it is known to be right. Raises ConfigurationError, or InterfaceError with all that
     can't be hosted.
     """
-    # where a module that runs in a worker process would become what stands for it here
     found = {module: _found(module) for module in config.modules if module not in kept}
     _check_names(config, found, kept)
     for module, each in found.items():
@@ -58,9 +60,12 @@ def hosted(
 
 
 def _found(module: Module) -> dict[str, Found]:
+    folder = module.folder or os.getcwd()
+    if module.worker is not None:
+        look_in(folder)  # the processes look where this one does
+        return {module.text.partition("=")[0]: Found(module.worker, module.worker.what)}
     with _at(module):
-        check_run(module.run, "")
-        return find(module.text, folder=module.folder)
+        return find(module.text, folder=folder)
 
 
 @contextmanager
@@ -93,6 +98,8 @@ def _check_names(
 def _check_interfaces(config: Configuration, found: Mapping[Module, Mapping[str, Found]]) -> None:
     problems: list[str] = []
     for module, each in found.items():
+        if module.worker is not None:
+            continue
         try:
             described(each, allow_untyped=_untyped(config, module))
         except InterfaceError as error:
@@ -106,13 +113,27 @@ def _untyped(config: Configuration, module: Module) -> bool:
 
 
 def services(config: Configuration, hosted: Mapping[Module, Mapping[str, object]]) -> dict[str, object]:
-    """All that is hosted, by name, as `serve` takes it. Raises InterfaceError with all that can't be."""
+    """All that is hosted, by name, as `serve` takes it. Raises InterfaceError with all that can't be.
+
+    What workers host is not known before they run.
+    """
     found: dict[str, object] = {}
     for module, each in hosted.items():
         untyped = _untyped(config, module)
         found |= {name: Untyped(service) if untyped else service for name, service in each.items()}
-    share(found)
+    share(here(found))
     return found
+
+
+async def elsewhere(
+    workers: Pools, hosted: Mapping[Module, Mapping[str, object]], services: Mapping[str, object]
+) -> Elsewhere | None:
+    """What the workers among `services` host, once they run. Raises ConfigurationError."""
+    try:
+        return await workers.prepare(services)
+    except NotStarted as error:
+        place = next(module.place for module, names in hosted.items() if error.name in names)
+        raise ConfigurationError(f"{place}{error}") from None
 
 
 def choices(config: Configuration, kept: Mapping[str, Auth]) -> dict[str, Auth]:
@@ -130,15 +151,19 @@ def choices(config: Configuration, kept: Mapping[str, Auth]) -> dict[str, Auth]:
     return found
 
 
-def authorisers(config: Configuration, services: Mapping[str, object]) -> list[Authoriser]:
-    """What they may call. Raises ConfigurationError."""
+def authorisers(
+    config: Configuration, services: Mapping[str, object], elsewhere: Elsewhere | None
+) -> list[Authoriser]:
+    """What they may call; `elsewhere` is what the workers among `services` host. Raises ConfigurationError."""
     with told(config, "security.allow"):
-        return [_authoriser(config, text, services) for text in config.plugins("security.allow")]
+        return [_authoriser(config, text, services, elsewhere) for text in config.plugins("security.allow")]
 
 
-def _authoriser(config: Configuration, text: str, services: Mapping[str, object]) -> Authoriser:
+def _authoriser(
+    config: Configuration, text: str, services: Mapping[str, object], elsewhere: Elsewhere | None
+) -> Authoriser:
     if text == ROLES:
-        rules = RoleRules.from_hosted(services)
+        rules = RoleRules.from_hosted(here(services), None if elsewhere is None else elsewhere.rules)
         if not rules.patterns:
             raise SecurityError(
                 "nothing that is hosted says who may call it; write @graftwire.allow(…) beside its methods, or name "
@@ -149,7 +174,7 @@ def _authoriser(config: Configuration, text: str, services: Mapping[str, object]
     if isinstance(authoriser, RoleRules):
         try:
             # the same table as that of the gateway, which is not there yet
-            authoriser.check(Host(services, guard=Guard()).targets)
+            authoriser.check(Host(here(services), guard=Guard(), elsewhere=elsewhere).targets)
         except SecurityError as error:
             raise SecurityError(f"{text.partition(':')[2]}: {error}") from None
     return authoriser

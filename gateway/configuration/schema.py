@@ -18,8 +18,13 @@ from graftwire.transport.watch import Timing
 from ..gateway import DRAIN
 from ..host import THREADS
 from ..security.guard import SECONDS
+from ..workers.worker import Worker
 
 PREFIX: Final = "GRAFTWIRE_"
+WORKER: Final = "worker"
+OF_WORKERS: Final = "modules.NAME, run in workers"
+"""What keys are filed under that only such modules take."""
+
 LONGEST: Final = 2_147_483.0  # seconds: what a call can say of its deadline (clause CTX-2)
 
 
@@ -83,6 +88,22 @@ def _timing() -> list[Key]:
     ]
 
 
+def _workers() -> list[Key]:
+    made = Worker("module:Class")
+    return [
+        Key(
+            OF_WORKERS,
+            field.name,
+            Kind.COUNT if field.name in ("count", "memory") else Kind.SECONDS,
+            getattr(made, field.name),
+            least=1 if field.name in ("count", "memory") else 0.001,
+            most=10_000 if field.name == "count" else 2**53 if field.name == "memory" else LONGEST,
+        )
+        for field in fields(made)
+        if field.name != "what"
+    ]
+
+
 KEYS: Final[Mapping[str, Key]] = {
     key.path: key
     for key in (
@@ -116,7 +137,8 @@ MODULE_KEYS: Final[Mapping[str, Key]] = {
     for key in (
         Key("modules.NAME", "load", Kind.TEXT),
         Key("modules.NAME", "allow-untyped", Kind.SWITCH, False),
-        Key("modules.NAME", "run", Kind.TEXT, "process", choices=("process", "worker")),
+        Key("modules.NAME", "run", Kind.TEXT, "process", choices=("process", WORKER)),
+        *_workers(),
     )
 }
 """The keys of each table under `modules`."""

@@ -19,12 +19,12 @@ from graftwire.transport.sockets import address_text
 
 from ..audit.file import AuditFile
 from ..audit.trail import Trail
-from ..gateway import Gateway
-from ..gateway import serve as serve_services
-from ..host import Host
+from ..gateway import Gateway, running
+from ..host import Elsewhere, Host
 from ..security.errors import SecurityChoiceMissing, SecurityError
 from ..security.guard import Auth, Guard, get_ready
 from ..security.plugins import AuditSink, Authoriser, Plugin
+from ..workers.pools import Pools, here, open_pools
 from . import making
 from .checks import check, check_restart
 from .configuration import Configuration
@@ -42,6 +42,7 @@ class _Made:
 
     hosted: Mapping[Module, Mapping[str, object]]
     services: Mapping[str, object]
+    elsewhere: Elsewhere | None
     auth: Mapping[str, Auth]
     allow: Sequence[Authoriser]
     tls: ssl.SSLContext | None
@@ -54,11 +55,18 @@ class ConfiguredGateway:
     """
 
     def __init__(
-        self, gateway: Gateway, configuration: Configuration, made: _Made, trail: Trail, sinks: Sinks
+        self,
+        gateway: Gateway,
+        configuration: Configuration,
+        made: _Made,
+        workers: Pools,
+        trail: Trail,
+        sinks: Sinks,
     ) -> None:
         self.gateway = gateway
         self.configuration = configuration
         self._made = made
+        self._workers = workers
         self._trail = trail
         self._sinks = sinks
         self._one = trio.Lock()
@@ -76,13 +84,15 @@ class ConfiguredGateway:
             check_restart(self.configuration, configuration)
             sinks: Sinks = {}
             try:
-                made = _make(configuration, self.configuration, self._made)
+                made = await _make(configuration, self.configuration, self._made, self._workers)
                 texts = making.sink_texts(configuration)
                 _open(configuration, sinks, [text for text in texts if text not in self._sinks])
                 await self._take_over(configuration, made, sinks)
             except BaseException:
+                await self._workers.discard()
                 await _close(sinks)
                 raise
+            self._workers.settle(configuration.number("gateway.drain"))
             kept = {text: self._sinks[text] for text in texts if text in self._sinks}
             gone = {text: sink for text, sink in self._sinks.items() if text not in kept}
             for sink in kept.values():
@@ -96,20 +106,13 @@ class ConfiguredGateway:
 
     async def _take_over(self, configuration: Configuration, made: _Made, sinks: Sinks) -> None:
         try:
-            guard = Guard(
-                list(made.auth.values()),
-                made.allow or None,
-                self._trail,
-                seconds=configuration.number("gateway.plugin-seconds"),
-                plain_proofs=configuration.switch("security.plain-proofs"),
-            )
+            guard = _guard(configuration, made, self._trail)
             await get_ready(_new(made, self._made, sinks), guard.seconds)
         except (SecurityError, SecurityChoiceMissing) as error:
             raise ConfigurationError(str(error)) from None
-        host = Host(made.services, guard=guard, threads=configuration.count("gateway.threads"), changes=True)
         try:
             await self.gateway.change(
-                host,
+                _host(configuration, made, guard),
                 configuration.texts("gateway.listen"),
                 making.listen_options(configuration, made.tls),
                 limits=configuration.limits,
@@ -131,34 +134,53 @@ async def serve(
     """
     check(configuration)
     _check_sockets(configuration, sockets)
-    made = _make(configuration, None, None)
     sinks: Sinks = {}
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_close, sinks)
+        trail = Trail(on_failure=_on_failure(configuration))
+        workers = await stack.enter_async_context(open_pools(trail))
+        made = await _make(configuration, None, None, workers)
+        workers.settle(0.0)
         _open(configuration, sinks, making.sink_texts(configuration))
-        trail = Trail(list(sinks.values()), on_failure=_on_failure(configuration))
-        hosting = serve_services(
-            made.services,
-            *configuration.texts("gateway.listen"),
-            audit=trail,
-            options=replace(making.listen_options(configuration, made.tls), sockets=tuple(sockets)),
-            limits=configuration.limits,
-            timing=configuration.timing,
-            threads=configuration.count("gateway.threads"),
-            drain=configuration.number("gateway.drain"),
-            changes=True,
-            plugin_seconds=configuration.number("gateway.plugin-seconds"),
-            plain_proofs=configuration.switch("security.plain-proofs"),
-            auth=list(made.auth.values()),
-            allow=list(made.allow) or None,
-        )
+        await trail.change(list(sinks.values()), _on_failure(configuration))
         try:
-            gateway = await stack.enter_async_context(hosting)
-        except LinkError as error:
-            raise ConfigurationError(f"{configuration.at('gateway.listen')}{error}") from None
+            guard = _guard(configuration, made, trail)
+            await guard.start()
         except (SecurityError, SecurityChoiceMissing) as error:
             raise ConfigurationError(str(error)) from None
-        yield ConfiguredGateway(gateway, configuration, made, trail, sinks)
+        gateway = Gateway(
+            _host(configuration, made, guard),
+            configuration.limits,
+            configuration.timing,
+            drain=configuration.number("gateway.drain"),
+        )
+        options = replace(making.listen_options(configuration, made.tls), sockets=tuple(sockets))
+        try:
+            await stack.enter_async_context(running(gateway, configuration.texts("gateway.listen"), options))
+        except LinkError as error:
+            raise ConfigurationError(f"{configuration.at('gateway.listen')}{error}") from None
+        yield ConfiguredGateway(gateway, configuration, made, workers, trail, sinks)
+
+
+def _guard(config: Configuration, made: _Made, trail: Trail) -> Guard:
+    """Who decides. Raises SecurityError, SecurityChoiceMissing."""
+    return Guard(
+        list(made.auth.values()),
+        list(made.allow) or None,
+        trail,
+        seconds=config.number("gateway.plugin-seconds"),
+        plain_proofs=config.switch("security.plain-proofs"),
+    )
+
+
+def _host(config: Configuration, made: _Made, guard: Guard) -> Host:
+    return Host(
+        here(made.services),
+        guard=guard,
+        threads=config.count("gateway.threads"),
+        changes=True,
+        elsewhere=made.elsewhere,
+    )
 
 
 def _check_sockets(config: Configuration, sockets: Sequence[socket.socket]) -> None:
@@ -172,14 +194,18 @@ def _check_sockets(config: Configuration, sockets: Sequence[socket.socket]) -> N
             )
 
 
-def _make(config: Configuration, old: Configuration | None, before: _Made | None) -> _Made:
-    """All that has no file of its own open. Raises ConfigurationError, InterfaceError."""
+async def _make(
+    config: Configuration, old: Configuration | None, before: _Made | None, workers: Pools
+) -> _Made:
+    """All that has no file of its own open; worker processes run. Raises ConfigurationError, InterfaceError."""
     same = old is not None and _tls(old) == _tls(config)
     tls = before.tls if before is not None and same else making.tls_context(config)
     hosted = making.hosted(config, {} if before is None else before.hosted)
     services = making.services(config, hosted)
     auth = making.choices(config, {} if before is None else before.auth)
-    return _Made(hosted, services, auth, making.authorisers(config, services), tls)
+    elsewhere = await making.elsewhere(workers, hosted, services)
+    allow = making.authorisers(config, services, elsewhere)
+    return _Made(hosted, services, elsewhere, auth, allow, tls)
 
 
 def _tls(config: Configuration) -> list[str | None]:

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, cast
 
 from ..members import Untyped
 from ..tables import Table, nearest
+from ..workers.worker import Worker
 from .errors import SecurityError
 from .identity import NOBODY, Identity
 from .plugins import Authoriser, Permission, Refusal, Request
@@ -109,7 +110,7 @@ class RoleRules(Authoriser):
 
         `services` is what `serve` takes. Raises SecurityError where a target has a rule in both places.
         """
-        found = dict(_written(services))
+        found = dict(written_rules(services))
         for pattern, roles in (rules or {}).items():
             if pattern in found:
                 raise SecurityError(
@@ -251,9 +252,17 @@ def _from_toml(file: File, contents: Sequence[bytes]) -> Rules:
     return rules
 
 
-def _written(services: Mapping[str, object]) -> Iterable[tuple[str, frozenset[str]]]:
+def written_rules(services: Mapping[str, object]) -> Iterable[tuple[str, frozenset[str]]]:
+    """The rules that `allow` wrote beside the code of what is hosted, by target."""
     for prefix, given in services.items():
         hosted = given.hosted if isinstance(given, Untyped) else given
+        if isinstance(
+            hosted, Worker
+        ):  # its code is not here to be read, and to go without rules would be silent
+            raise SecurityError(
+                f"the rules beside the code of {prefix} can't be read, because it runs in a worker process; write them "
+                "in a table or a file of rules"
+            )
         cls = hosted if isinstance(hosted, type) else type(hosted)
         for name in dir(cls):
             roles = None if name.startswith("_") else _rule_of(cls, name)

@@ -20,7 +20,7 @@ import trustme
 import graftwire
 from graftwire.wiring import variable
 
-KINDS = ("memory", "memory class", "memory url", "tcp", "tls", "ws", "wss", "unix")
+KINDS = ("memory", "memory class", "worker", "worker class", "memory url", "tcp", "tls", "ws", "wss", "unix")
 HERE = "tests_of_wires_shop"
 
 
@@ -132,8 +132,13 @@ async def reached(
 ) -> AsyncGenerator[graftwire.Wires]:
     """Wires to a shop; how it is reached is all that differs."""
     security = {"auth": [Keys()], "allow": allow or graftwire.AnyIdentity(), "audit": audit}
-    if kind in ("memory", "memory class"):
-        to = "memory:" if kind == "memory" else f"memory:{HERE}:Shop"
+    to = {
+        "memory": "memory:",
+        "memory class": f"memory:{HERE}:Shop",
+        "worker": "worker:",
+        "worker class": f"worker:{Shop.__module__}:Shop",
+    }.get(kind)
+    if to is not None:
         async with graftwire.wires(
             {"Shop": graftwire.Wire(to, credential=Key(), **more)}, **security
         ) as wires:
@@ -255,7 +260,7 @@ async def test_what_is_expected_is_compared(kind: str, tmp_path: Path) -> None:
 
     async with reached(kind, tmp_path, expect=True) as wires:
         assert await (await wires.open(Shop)).who() == "ada by key"
-        if kind != "memory":  # there, what is opened is what runs
+        if kind not in ("memory", "worker"):  # there, what is opened is what runs
             with pytest.raises(graftwire.InterfaceChanged):
                 await wires.open(Other, "Shop")
 
@@ -372,18 +377,30 @@ async def test_what_goes_wrong_when_it_is_opened(tmp_path: Path) -> None:
     told: list[tuple[Any, Any, Any, str]] = [
         (None, Shop, graftwire.ConnectError, "set the environment variable GRAFTWIRE_CONNECT_SHOP"),
         ("memory:nobody-at-all", Shop, graftwire.ConnectError, "nobody listens"),
-        ("worker:shop:Shop", Shop, graftwire.Error, "worker:shop:Shop can't be used in this version"),
+        ("worker:shop:Shop", Shop, graftwire.Error, "there is no module shop "),
         ("memory:", Declared, graftwire.InterfaceError, "only declares an interface"),
-        ("memory:", Where, graftwire.InterfaceError, "needs the argument where"),
-        (f"memory:{HERE}:Other", Shop, graftwire.InterfaceError, "has nothing called Other"),
-        ("memory:nowhere_at_all:Shop", Shop, graftwire.InterfaceError, "needs the module nowhere_at_all"),
+        ("memory:", Where, graftwire.ConfigurationError, "needs the argument where"),
+        ("worker:", Declared, graftwire.InterfaceError, "as in worker:module:Class"),
+        (
+            "worker:",
+            type("Inner", (), {"__qualname__": "Outer.Inner"}),
+            graftwire.InterfaceError,
+            "write it in a module",
+        ),
+        (f"memory:{HERE}:Other", Shop, graftwire.ConfigurationError, "has nothing called Other"),
+        (
+            "memory:nowhere_at_all:Shop",
+            Shop,
+            graftwire.ConfigurationError,
+            "there is no module nowhere_at_all",
+        ),
     ]
     for to, interface, error, sentence in told:
         async with graftwire.wires(to, environment={}, auth=anyone) as wires:
             with pytest.raises(error, match=sentence):
                 await wires.open(interface)
     async with graftwire.wires("memory:", environment={}) as wires:
-        with pytest.raises(graftwire.SecurityChoiceMissing, match="Shop runs in this process"):
+        with pytest.raises(graftwire.SecurityChoiceMissing, match="Shop is hosted by this process"):
             await wires.open(Shop)
     async with graftwire.wires(environment={"GRAFTWIRE_CONNECT": "tcp:/nonsense"}) as wires:
         with pytest.raises(graftwire.UrlError, match="the environment variable GRAFTWIRE_CONNECT: a tcp URL"):

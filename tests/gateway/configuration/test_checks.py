@@ -173,11 +173,25 @@ def changed(*pairs: tuple[str, str]) -> str:
             'graftwire.toml: there is nothing to host; add [modules.NAME] with load = "MODULE:CLASS"',
         ),
         (
-            LEAST + 'run = "worker"\n',
+            LEAST + "count = 2\n",
             (
-                "graftwire.toml, line 9: this version runs modules in the process of the gateway alone; write run = "
-                '"process", or leave it out'
+                "graftwire.toml, line 10: count is for modules that run in worker processes; add run = "
+                '"worker", or take it out'
             ),
+        ),
+        (
+            changed(("stock:Stock", "stock")) + 'run = "worker"\n',
+            (
+                'graftwire.toml, line 9: a worker runs a class or an object of a module, as in "package.module:Class"'
+            ),
+        ),
+        (
+            LEAST + 'run = "worker"\nmemory = 0\n',
+            "graftwire.toml, line 11: memory of [modules.Stock] has to be a whole number from 1 to 9007199254740992",
+        ),
+        (
+            changed(("stock:Stock", "stock:Stok")) + 'run = "worker"\n',
+            "graftwire.toml, line 9: the module stock has nothing called Stok; check the name",
         ),
         (
             changed(("stock:Stock", "stock:Stok")),

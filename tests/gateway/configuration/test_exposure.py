@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trio
 import trustme
 
 import graftwire
@@ -22,7 +23,7 @@ def who(found: Exposure) -> dict[str, tuple[str, bool | None]]:
 
 
 def test_anonymous_alone_may_call_everything(load: Load) -> None:
-    assert who(expose(load(LEAST)))["Stock.who"] == ("anyone", True)
+    assert who(trio.run(expose, load(LEAST)))["Stock.who"] == ("anyone", True)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_who_may_call(load: Load, allow: str, expected: tuple[str, bool]) -> Non
     text = LEAST.replace("stock:Stock", "stock:Marked").replace(
         '["anonymous"]', f'["anonymous"]\nallow = [{allow}]'
     )
-    found = who(expose(load(text)))
+    found = who(trio.run(expose, load(text)))
     assert found["Stock.a"] == expected
     if allow == '"roles"':
         assert found["Stock.b"] == ("nobody", False)
@@ -51,11 +52,11 @@ def test_whoever_is_asked_at_the_call(load: Load, folder: Path) -> None:
     )
     (folder / "p.csv").write_text("p, role:clerk, Stock.who, call\n")
     text = LEAST.replace('["anonymous"]', '["anonymous"]\nallow = ["casbin:m.conf,p.csv"]')
-    assert who(expose(load(text)))["Stock.who"] == ("whom casbin lets", None)
+    assert who(trio.run(expose, load(text)))["Stock.who"] == ("whom casbin lets", None)
 
 
 def problems(load: Load, folder: Path, text: str) -> tuple[list[str], list[str]]:
-    found = expose(load(text))
+    found = trio.run(expose, load(text))
     return tuple(
         [each.replace(f"{folder}/", "") for each in list(part)] for part in (found.problems, found.warnings)
     )  # type: ignore[return-value]
@@ -104,7 +105,7 @@ def test_proofs_over_plain_links(load: Load, pem: Path) -> None:
         ["no proof is taken at tcp://127.0.0.1:0, which does not protect it; use tls, wss or unix there"],
     )
     with pytest.raises(graftwire.ConfigurationError, match="does not protect proofs"):
-        expose(load(keys(pem, OPEN)))
+        trio.run(expose, load(keys(pem, OPEN)))
 
 
 def test_a_key_that_others_can_read(load: Load, pem: Path) -> None:
@@ -128,7 +129,7 @@ def test_a_certificate_that_is_about_to_expire(load: Load, pem: Path) -> None:
     made = trustme.CA().issue_cert("127.0.0.1", not_after=until, common_name="shop.example")
     made.cert_chain_pems[0].write_to_path(pem / "cert.pem")
     made.private_key_pem.write_to_path(pem / "key.pem")
-    found = expose(load(LEAST.replace("tcp:", "tls:") + TLS + 'client-ca = "ca.pem"\n'))
+    found = trio.run(expose, load(LEAST.replace("tcp:", "tls:") + TLS + 'client-ca = "ca.pem"\n'))
     assert [each.replace(f"{pem}/", "") for each in found.warnings] == [
         f"the certificate cert.pem expires in 9 days, on {until:%Y-%m-%d}; renew it"
     ]
@@ -142,7 +143,7 @@ def test_a_certificate_that_is_about_to_expire(load: Load, pem: Path) -> None:
 def test_a_certificate_that_does_not_match(load: Load, pem: Path) -> None:
     text = LEAST.replace("tcp:", "tls:") + TLS.replace("key.pem", "other-key.pem")
     with pytest.raises(graftwire.ConfigurationError, match="does not belong to the certificate"):
-        expose(load(text))
+        trio.run(expose, load(text))
 
 
 def test_rules_for_nothing_that_is_hosted(load: Load, folder: Path) -> None:
@@ -150,7 +151,7 @@ def test_rules_for_nothing_that_is_hosted(load: Load, folder: Path) -> None:
     (folder / "rules.toml").chmod(0o644)
     text = LEAST.replace('["anonymous"]', '["anonymous"]\nallow = ["roles:rules.toml"]')
     with pytest.raises(graftwire.ConfigurationError) as caught:
-        expose(load(text))
+        trio.run(expose, load(text))
     assert "the rule Stock.hwo is for nothing that is hosted; did you mean Stock.who?" in str(caught.value)
 
 
@@ -167,5 +168,5 @@ def test_an_audit_log_without_a_folder(load: Load, folder: Path) -> None:
 
 
 def test_nothing_is_written(load: Load, folder: Path) -> None:
-    expose(load(LEAST + '[audit]\nsinks = ["a.jsonl"]\n'))
+    trio.run(expose, load(LEAST + '[audit]\nsinks = ["a.jsonl"]\n'))
     assert not (folder / "a.jsonl").exists()

@@ -13,15 +13,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final, NamedTuple
 
-from ..members import NAME, RESERVED, name_of
-from ..metadata.build import build
-from ..metadata.model import Interface
-from ..modules import needed_arguments, public_classes
-from ..problems import InterfaceError
-from .errors import ConfigurationError
+from .configuration.errors import ConfigurationError
+from .members import NAME, RESERVED, name_of
+from .metadata.build import build
+from .metadata.model import Interface
+from .modules import needed_arguments, public_classes
+from .problems import InterfaceError
 
 _EXAMPLE: Final = "as in shop:Invoices"
-_OURS: Final = os.path.join(Path(__file__).parents[2], "")
+_OURS: Final = os.path.join(Path(__file__).parents[1], "")
 # Where code is that the user has not written; what is imported comes by way of "<frozen importlib._bootstrap>".
 _LIBRARIES: Final = (
     "<",
@@ -37,15 +37,21 @@ class Found(NamedTuple):
     place: str
 
 
+def look_in(folder: str) -> str:
+    """Have modules looked for in a folder first; the folder as a whole path, for `find`."""
+    folder = os.path.abspath(folder)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return folder
+
+
 def find(text: str, *, folder: str | None = None) -> dict[str, Found]:
     """What a text names, by the names to host it under; nothing of it is made.
 
-    `folder` is where modules are looked for first, the current one if None. Raises ConfigurationError, or
+    `folder` is where modules are looked for first, besides where Python looks for them. Raises ConfigurationError, or
     InterfaceError with all that is wrong with a module.
     """
-    folder = os.path.abspath(folder or os.getcwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    folder = look_in(folder) if folder is not None else ""
     name, equals, place = text.partition("=")
     if not equals:
         name, place = "", text
@@ -158,6 +164,8 @@ def _instead(name: str, folder: str) -> str:
 
 def _here(name: str, folder: str) -> list[str]:
     """The file and the package in the folder that a module of this name could be, as far as they exist."""
+    if not folder:
+        return []
     path = name.replace(".", os.sep)
     file = path + ".py"
     package = path if os.path.isfile(os.path.join(folder, path, "__init__.py")) else ""
