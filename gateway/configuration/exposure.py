@@ -22,6 +22,7 @@ from ..security.roles import AnyIdentity, Everyone, RoleRules
 from . import making
 from .checks import BARE, SECURE, check
 from .configuration import ANONYMOUS, Configuration
+from .processes import all_sink_texts, check_processes
 
 SOON: Final = 30  # days before the end of a certificate from which on there is a warning
 _OTHERS: Final = stat.S_IWGRP | stat.S_IRWXO
@@ -68,6 +69,8 @@ class Exposure:
     on_failure: str
     problems: Sequence[str]
     warnings: Sequence[str]
+    workers: int = 1
+    """How many gateway processes share the addresses."""
 
 
 def expose(config: Configuration) -> Exposure:
@@ -77,6 +80,7 @@ def expose(config: Configuration) -> Exposure:
     ConfigurationError, or InterfaceError, for what `serve` would not start with.
     """
     check(config)
+    check_processes(config)
     tls = making.tls_context(config)
     hosted = making.hosted(config, {})
     services = making.services(config, hosted)
@@ -96,10 +100,11 @@ def expose(config: Configuration) -> Exposure:
         places,
         certificate,
         _authorities(tls) if tls is not None and config.file_of("gateway.tls.client-ca") else None,
-        making.sink_texts(config),
+        all_sink_texts(config),
         str(config.value("audit.on-failure")),
         problems := [],
         warnings := [],
+        config.count("gateway.workers"),
     )
     _judge(config, found, problems, warnings)
     return found
@@ -198,7 +203,7 @@ def _judge_files(config: Configuration, problems: list[str], warnings: list[str]
             f"{config.at('gateway.tls.key')}the key {key} can be read or changed by other users; run chmod 600 {key}, "
             "and replace it if somebody may have read it"
         )
-    for text in making.sink_texts(config):
+    for text in all_sink_texts(config):
         name, _, path = text.partition(":")
         if name != "file":
             continue

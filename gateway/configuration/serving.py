@@ -30,6 +30,7 @@ from .checks import check, check_restart
 from .configuration import Configuration
 from .errors import ConfigurationError
 from .layers import Module
+from .processes import check_alone
 
 _log: Final = logging.getLogger("graftwire.gateway")
 
@@ -130,7 +131,8 @@ async def serve(
     Raises ConfigurationError, or InterfaceError for what can't be hosted, and leaves nothing half started.
     """
     check(configuration)
-    _check_sockets(configuration, sockets)
+    check_alone(configuration)
+    check_sockets(configuration, sockets)
     made = _make(configuration, None, None)
     sinks: Sinks = {}
     async with AsyncExitStack() as stack:
@@ -161,7 +163,7 @@ async def serve(
         yield ConfiguredGateway(gateway, configuration, made, trail, sinks)
 
 
-def _check_sockets(config: Configuration, sockets: Sequence[socket.socket]) -> None:
+def check_sockets(config: Configuration, sockets: Sequence[socket.socket]) -> None:
     """Raises ConfigurationError for a socket that was handed over and is asked for nowhere."""
     for sock in sockets:
         if not any(inherited(url, [sock]) for url in config.urls):
