@@ -46,6 +46,8 @@ def _lines(found: Exposure) -> list[str]:
         f"nobody may {', '.join(nobody) or '(there is no such target)'}",
     ]
     lines += [f"listens    {_where(place)}" for place in found.places]
+    if found.workers > 1:
+        lines.append(f"processes  {found.workers}, which share what is listened at")
     if found.certificate is not None:
         named = ", ".join(found.certificate.names) or "no name"
         lines.append(f"tls        {found.certificate.subject or '(no subject)'}; for {named}")
@@ -90,6 +92,7 @@ def _as_json(found: Exposure) -> dict[str, object]:
         "auth": list(found.auth),
         "allow": list(found.allow),
         "listen": [{"url": each.url, "tls": each.tls, "other_machines": each.far} for each in found.places],
+        "workers": found.workers,
         "tls": None
         if certificate is None
         else {
