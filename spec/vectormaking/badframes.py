@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from .cbor import (
+from conformance.cbor import (
     BREAK,
     FALSE,
     NULL,

@@ -6,7 +6,7 @@ is `{"type": …, "value": …}`. Vectors whose description would nest too deepl
 
 from __future__ import annotations
 
-from .cbor import (
+from conformance.cbor import (
     FALSE,
     INFINITY,
     MINUS_INFINITY,
