@@ -165,6 +165,9 @@ class Conversation:
         apart: bool = False,
     ) -> None:
         """Write pieces as `Send` says. What can't be written because the target has ended the link is not written."""
+        for piece in pieces:
+            if isinstance(piece, Frame) and piece.kind == PING:
+                self._pings += 1  # so that `settle` goes on counting where the case has stopped
         encoded = [wire(piece, self.scope) for piece in pieces]
         if isinstance(self.wire, WebSocketWire):
             joined = encoded if apart else messages_of(encoded)
@@ -199,9 +202,8 @@ class Conversation:
 
     async def settle(self) -> bool:
         """PING and wait for the PONG; False where the session or the link ends in place of that."""
-        self._pings += 1
+        await self.send((frames.ping(self._pings + 1),))
         pong = frames.pong(self._pings)
-        await self.send((frames.ping(self._pings),))
         await self._stand_until(lambda: self._find((pong,)) is not None or self.over)
         found = self._find((pong,))
         if found is not None:

@@ -50,6 +50,7 @@ from .recording import Recorder
 from .results import KEPT, CaseResult, SeenFrame, Transcript, Verdict
 from .roles import Link, Role
 from .targets import Asking, Target, World
+from .tasks import unwrapping
 
 PROBE: Final = Check("echo", ("probe",), "probe")
 PROBE_WITHIN: Final = 5.0  # seconds for the liveness probe, and for each check
@@ -149,6 +150,9 @@ class Playing:
                         await self._step(talk, step)
                     await self._stand(talk)
                     self._judge(talk)
+                    if self.standing.alive:
+                        await talk.send((frames.goaway(0),))
+                        await talk.half_close()
             else:
                 self._judge(None)
             await self._report()
@@ -179,7 +183,7 @@ class Playing:
     async def _accepted(self, listening: Listening, asking: Asking) -> Linked | None:
         """The connection of the initiator, unless it says that it will not come."""
         linked: Linked | None = None
-        async with trio.open_nursery() as nursery:
+        async with unwrapping() as nursery:
 
             async def hear() -> None:
                 await asking.wait()
@@ -270,9 +274,6 @@ class Playing:
             self.standing.alive = await talk.settle()
         if not self.standing.alive:
             await talk.wait_end()
-        if self.standing.alive:
-            await talk.send((frames.goaway(0),))
-            await talk.half_close()
 
     def _judge(self, talk: Conversation | None) -> None:
         """Raises Failed unless the standing is one of the outcomes, and nothing else is wrong."""
@@ -455,7 +456,7 @@ async def conversing(linked: Linked, scope: Scope, recorder: Recorder) -> AsyncG
     """A conversation over a link, read for as long as the block runs; the link is closed after it."""
     talk = Conversation(linked, scope, recorder)
     try:
-        async with trio.open_nursery(strict_exception_groups=False) as nursery:
+        async with unwrapping() as nursery:
             nursery.start_soon(talk.run)
             yield talk
             nursery.cancel_scope.cancel()

@@ -109,8 +109,9 @@ class FramedWire(Wire):
 
     async def half_close(self, code: int) -> None:
         """As in `Wire`."""
-        self.recorder.note(Direction.RUNNER, "half-close")
-        await self.pipe.half_close()
+        async with self._writing:
+            self.recorder.note(Direction.RUNNER, "half-close")
+            await self.pipe.half_close()
 
 
 class WebSocketWire(Wire):
