@@ -87,6 +87,8 @@ class Connection:
                 await session.authentication.finish(credential.scheme, credential.answer)
         except BaseException:
             session.close()
+            with trio.CancelScope(shield=True):  # bounded by `Timing.farewell`
+                await session.wait_ended()  # or the GOAWAY that says why might be cancelled on its way (LEAVE-4)
             raise
         if credential is not None and credential.expires is not None:
             self._start_keeping_proved(session, credential, True)
