@@ -88,7 +88,9 @@ class Connection:
         except BaseException:
             session.close()
             with trio.CancelScope(shield=True):  # bounded by `Timing.farewell`
-                await session.wait_ended()  # or the GOAWAY that says why might be cancelled on its way (LEAVE-4)
+                await (
+                    session.wait_ended()
+                )  # or the GOAWAY that says why might be cancelled on its way (LEAVE-4)
             raise
         if credential is not None and credential.expires is not None:
             self._start_keeping_proved(session, credential, True)

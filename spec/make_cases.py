@@ -20,7 +20,9 @@ REGISTER = ROOT / "spec" / "conformance" / "cases" / "ids.txt"
 def main() -> int:
     """Write, or compare; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if something is not current")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail if something is not current"
+    )
     options = parser.parse_args()
     before = REGISTER.read_text(encoding="ascii") if REGISTER.exists() else ""
     stale = 0

@@ -80,7 +80,9 @@ def conform(
             jobs=jobs,
             repeat=repeat,
             known=KnownFailures() if known_failures is None else read_known_failures(Path(known_failures)),
-            implements=None if implements is None else frozenset(read_implements(Path(implements)).implements),
+            implements=None
+            if implements is None
+            else frozenset(read_implements(Path(implements)).implements),
         )
         if print_only is not None:
             return _print(options)
@@ -123,7 +125,9 @@ def _print(options: Options) -> int:
 
 def _run(options: Options, jsonl: str | None, *, as_json: bool) -> int:
     if not options.command and options.url is None:
-        raise Failure("conform needs a URL, or -- and the command of a target: graftwire conform -- graftwire reference")
+        raise Failure(
+            "conform needs a URL, or -- and the command of a target: graftwire conform -- graftwire reference"
+        )
     with ExitStack() as stack:
         try:
             file = None if jsonl is None else stack.enter_context(open(jsonl, "wb"))
@@ -147,7 +151,9 @@ def _run(options: Options, jsonl: str | None, *, as_json: bool) -> int:
 def _say(result: CaseResult) -> None:
     text = Text.assemble((f"{result.verdict:<8}", _STYLES[result.verdict]), " ", result.name)
     if result.stale:
-        text = Text.assemble(("stale   ", "yellow"), " ", result.name, " passes, and is listed as a known failure")
+        text = Text.assemble(
+            ("stale   ", "yellow"), " ", result.name, " passes, and is listed as a known failure"
+        )
     elif result.detail:
         text.append(f": {result.detail}")
     line(text)
@@ -172,5 +178,3 @@ def _summary(found: RunResult) -> dict[str, object]:
         "unknown": found.unknown,
         "exit": int(found.exit),
     }
-
-

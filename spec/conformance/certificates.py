@@ -82,7 +82,9 @@ def make(directory: Path) -> Certificates:
         "client": authority.issue_cert("client@conformance.test"),
         "other-name": authority.issue_cert("elsewhere.example"),
         "other-authority": other.issue_cert(*names),
-        "expired": authority.issue_cert(*names, not_before=yesterday - timedelta(days=9), not_after=yesterday),
+        "expired": authority.issue_cert(
+            *names, not_before=yesterday - timedelta(days=9), not_after=yesterday
+        ),
     }
     shown: dict[str, Path] = {}
     for name, each in made.items():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import pairwise
 from typing import Any, Final
 
 import trio
@@ -116,7 +118,9 @@ class Conversation:
         self.seen.append(seen)
         fault = fault_of(seen.payload)
         if fault is not None:
-            self.faults.append(Fault("FRAME-6", f"frame {seen.number}, {seen}, at byte {seen.position}: {fault}"))
+            self.faults.append(
+                Fault("FRAME-6", f"frame {seen.number}, {seen}, at byte {seen.position}: {fault}")
+            )
             return
         if self.goaway is not None:
             self.faults.append(Fault("LEAVE-6", f"{seen} came after the GOAWAY that ended the session"))
@@ -135,12 +139,12 @@ class Conversation:
         seen.background = True
         self._their_pings += 1
         if seen.elements[1] != self._their_pings:
-            self.faults.append(Fault("KEEP-1", f"a PING with counter {seen.elements[1]}, {self._their_pings} was due"))
+            self.faults.append(
+                Fault("KEEP-1", f"a PING with counter {seen.elements[1]}, {self._their_pings} was due")
+            )
         if not self.silent:
-            try:
+            with suppress(Gone):  # the reader will see the end
                 await self.wire.send([[wire(frames.pong(seen.elements[1]), self.scope)]])
-            except Gone:
-                pass  # the reader will see the end
 
     def _wake(self) -> None:
         self._changed.set()
@@ -222,7 +226,9 @@ class Conversation:
         await self._stand_until(lambda: self._find(wanted) is not None or self.over)
         found = self._find(wanted)
         if found is None:
-            how = str(self.goaway) if self.goaway is not None else self.end.why if self.end is not None else ""
+            how = (
+                str(self.goaway) if self.goaway is not None else self.end.why if self.end is not None else ""
+            )
             raise Failed(f"{what or told(wanted)} was due, and the session ended ({how})")
         found.taken = True
         return found
@@ -237,7 +243,12 @@ class Conversation:
 
     def _find(self, wanted: Sequence[Frame]) -> Seen | None:
         return next(
-            (each for each in self.seen if not each.taken and any(self.fits(frame, each) for frame in wanted)), None
+            (
+                each
+                for each in self.seen
+                if not each.taken and any(self.fits(frame, each) for frame in wanted)
+            ),
+            None,
         )
 
     def fits(self, frame: Frame, seen: Seen) -> bool:
@@ -268,6 +279,4 @@ def _cut(data: bytes, cuts: Sequence[int], every: int) -> list[bytes]:
         return [data[at : at + every] for at in range(0, len(data), every)] or [b""]
     places = sorted({at if at >= 0 else len(data) + at for at in cuts})
     edges = [0, *(at for at in places if 0 < at < len(data)), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
-
-
+    return [data[start:end] for start, end in pairwise(edges)]

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from .launch import AnnouncedLimits, INTERFACE
+from .launch import INTERFACE, SCHEME, AnnouncedLimits
 from .parts import ANY, Body, Bytes, Frame, Map, Mine, OneOf, Part, Secret
 from .reading import KINDS
-from .launch import SCHEME
 
 UNARY, SERVER, CLIENT, BOTH_WAYS = 0, 1, 2, 3
 NONE: Final = 0
@@ -37,6 +36,7 @@ MOST: Final = (2**24 - 1, 65_536, 2**31 - 1, 2**31 - 1, 2**31 - 1, 2**31 - 1)
 TRACE: Final = (bytes(range(1, 17)), bytes(range(1, 9)), 1)
 
 FIRST: Final = Mine(1)
+ALICE: Final = Secret("alice")
 
 
 def raw(text: str, times: int = 1) -> Bytes:
@@ -50,7 +50,11 @@ def limits_map(values: Sequence[int]) -> Map:
 
 
 def hello(
-    versions: Part = (1,), limits: Sequence[int] | Part | None = None, *, arity: int | None = None, behind: bytes = b""
+    versions: Part = (1,),
+    limits: Sequence[int] | Part | None = None,
+    *,
+    arity: int | None = None,
+    behind: bytes = b"",
 ) -> Frame:
     """HELLO; `limits` are six values (the defaults), or any part."""
     if limits is None:
@@ -67,7 +71,7 @@ def any_hello(*, offered: bool = False) -> Frame:
     return Frame(0, (ANY if offered else (1,), ANY))
 
 
-def auth(proof: Part = Secret("alice"), scheme: Part = SCHEME) -> Frame:
+def auth(proof: Part = ALICE, scheme: Part = SCHEME) -> Frame:
     """AUTH, with the proof of alice in the scheme of the tests."""
     return Frame(1, (scheme, proof))
 
@@ -95,7 +99,9 @@ def call(
 ) -> Frame:
     """CALL of a method of the hosted interface; `target` and `body` put something else in their places."""
     where = f"{INTERFACE}.{method}" if target is None else target
-    return Frame(5, (id, shape, where, context, credential, Body((arguments, Map(named))) if body is None else body))
+    return Frame(
+        5, (id, shape, where, context, credential, Body((arguments, Map(named))) if body is None else body)
+    )
 
 
 def any_call(method: str = "echo", *, id: Part = None, shape: Part = UNARY) -> Frame:

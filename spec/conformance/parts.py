@@ -8,8 +8,9 @@ spec/PROTOCOL.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -84,7 +85,7 @@ class OneOf(msgspec.Struct, frozen=True, tag=True):
 
 
 Symbol = Mine | Yours | Key | Secret | Map | Tag | Body | Zeros | Raw | Anything | OneOf
-Part: TypeAlias = None | bool | int | float | str | bytes | tuple["Part", ...] | Symbol
+Part: TypeAlias = bool | int | float | str | bytes | tuple["Part", ...] | Symbol | None
 
 ANY: Final = Anything()
 
@@ -176,9 +177,9 @@ def octets(part: Part, scope: Scope) -> bytes:
 
 
 def _float(value: float) -> bytes:
-    if value != value:
+    if math.isnan(value):
         return cbor.NAN
-    if value in (float("inf"), float("-inf")):
+    if math.isinf(value):
         return cbor.INFINITY if value > 0 else cbor.MINUS_INFINITY
     return cbor.f64(value)
 
@@ -198,7 +199,7 @@ def wire(piece: Piece, scope: Scope) -> bytes:
     return len(data).to_bytes(4, "big") + data
 
 
-def matches(part: Part, seen: object, scope: Scope) -> bool:
+def matches(part: Part, seen: Any, scope: Scope) -> bool:
     """Whether an element that was read (as plain Python values) is what a part expects."""
     match part:
         case Anything():
@@ -206,22 +207,11 @@ def matches(part: Part, seen: object, scope: Scope) -> bool:
         case OneOf():
             return any(matches(each, seen, scope) for each in part.parts)
         case tuple():
-            return (
-                isinstance(seen, list | tuple)
-                and len(seen) == len(part)
-                and all(matches(each, value, scope) for each, value in zip(part, seen, strict=True))
-            )
+            return isinstance(seen, list | tuple) and _all_match(part, list(seen), scope)  # pyright: ignore[reportUnknownArgumentType]
         case Mine() | Yours():
             return seen == scope.id(part) and not isinstance(seen, bool)
         case Map():
-            return (
-                isinstance(seen, Mapping)
-                and len(seen) == len(part.entries)
-                and all(
-                    matches(key, found, scope) and matches(value, seen[found], scope)
-                    for (key, value), found in zip(part.entries, seen, strict=True)
-                )
-            )
+            return isinstance(seen, Mapping) and _all_match(part.entries, list(seen.items()), scope)  # pyright: ignore[reportUnknownArgumentType]
         case Body():
             return isinstance(seen, bytes) and _matches_item(part.item, seen, scope)
         case Zeros():
@@ -234,6 +224,12 @@ def matches(part: Part, seen: object, scope: Scope) -> bool:
             return seen == part and type(seen) is type(part)
         case _:
             raise ValueError("an element can't be expected to be this")
+
+
+def _all_match(parts: tuple[Part, ...], seen: list[Any], scope: Scope) -> bool:
+    return len(parts) == len(seen) and all(
+        matches(part, value, scope) for part, value in zip(parts, seen, strict=True)
+    )
 
 
 def _matches_item(item: Part, seen: bytes, scope: Scope) -> bool:

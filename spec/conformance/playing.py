@@ -44,9 +44,9 @@ from .launch import FEATURES, Asked, Told
 from .links.making import Linked, Listening, NoLink, dial, listen
 from .links.pipes import Gone
 from .links.wires import WebSocketWire
-from .parts import ANY, Frame, Scope, encode
+from .parts import ANY, Frame, OneOf, Scope, Yours, encode
 from .reading import name_of
-from .recording import Recorder
+from .recording import Chunk, Recorder
 from .results import KEPT, CaseResult, SeenFrame, Transcript, Verdict
 from .roles import Link, Role
 from .targets import Asking, Target, World
@@ -165,7 +165,11 @@ class Playing:
         if self.instance.role is Role.ACCEPTOR:
             try:
                 linked = await dial(
-                    self.instance.link, self.target.urls[self.instance.link], how, self._context, self.recorder
+                    self.instance.link,
+                    self.target.urls[self.instance.link],
+                    how,
+                    self._context,
+                    self.recorder,
                 )
             except NoLink as no_link:
                 self.standing.link = no_link
@@ -203,7 +207,9 @@ class Playing:
     def _context(self, server: bool, how: Connect) -> Any:
         return self.world.certificates.context(
             server=server,
-            alpn=how.alpn if not self.instance.link.websocket or how.alpn != ("graftwire/1",) else ("http/1.1",),
+            alpn=how.alpn
+            if not self.instance.link.websocket or how.alpn != ("graftwire/1",)
+            else ("http/1.1",),
             versions=how.tls,
             certificate=how.certificate,
         )
@@ -291,11 +297,11 @@ class Playing:
         allowed = list(self.case.allow)
         for outcome in self.case.outcomes:
             if isinstance(outcome, Goaway):
-                allowed.append(frames.Frame(14, (ANY, frames.OneOf(outcome.codes))))
+                allowed.append(Frame(14, (ANY, OneOf(outcome.codes))))
                 # HELLO-10, LEAVE-4: it may still be written, or dropped
                 allowed.append(frames.any_hello())
             elif isinstance(outcome, Closed):
-                allowed.append(frames.Frame(14, (ANY, 0)))
+                allowed.append(Frame(14, (ANY, 0)))
         return tuple(allowed)
 
     def _is(self, outcome: Outcome) -> bool:
@@ -307,7 +313,11 @@ class Playing:
                 no_link = standing.link
                 if no_link is None:
                     return False
-                return not outcome.statuses or not self.instance.link.websocket or no_link.status in outcome.statuses
+                return (
+                    not outcome.statuses
+                    or not self.instance.link.websocket
+                    or no_link.status in outcome.statuses
+                )
             case Alive():
                 return standing.alive and talk is not None and talk.goaway is None
             case Closed():
@@ -316,13 +326,17 @@ class Playing:
                 code = talk.end.code
                 return not outcome.codes or code is None or code in outcome.codes
             case Goaway():
-                return talk is not None and talk.goaway is not None and self._is_goaway(talk, talk.goaway, outcome)
+                return (
+                    talk is not None
+                    and talk.goaway is not None
+                    and self._is_goaway(talk, talk.goaway, outcome)
+                )
 
     def _is_goaway(self, talk: Conversation, goaway: Seen, outcome: Goaway) -> bool:
         last, code = goaway.elements[1], goaway.elements[2]
         if code not in outcome.codes or talk.end is None:
             return False
-        wanted = Frame(14, (frames.OneOf(outcome.last), ANY)) if outcome.last else Frame(14, (ANY, ANY))
+        wanted = Frame(14, (OneOf(outcome.last), ANY)) if outcome.last else Frame(14, (ANY, ANY))
         return talk.fits(wanted, goaway) and last is not None
 
     async def _report(self) -> None:
@@ -418,7 +432,7 @@ class Playing:
             async with conversing(await listening.accept(), scope, recorder) as talk:
                 await talk.open(None, ())
                 await talk.expect((frames.any_call(),))
-                await talk.send((frames.result(PROBE.result, id=frames.Yours(1)),))
+                await talk.send((frames.result(PROBE.result, id=Yours(1)),))
                 told = await asking.wait()
                 await talk.half_close()
         return bytes.fromhex(told.value or "")
@@ -468,7 +482,7 @@ async def conversing(linked: Linked, scope: Scope, recorder: Recorder) -> AsyncG
 def transcript(recorder: Recorder, seen: list[Seen]) -> Transcript:
     """What a result keeps of a record."""
     left: dict[tuple[str, str], int] = {}
-    chunks = []
+    chunks: list[Chunk] = []
     cut = False
     for chunk in recorder.chunks:
         spent = left.setdefault((chunk.direction, chunk.layer), KEPT)
@@ -511,5 +525,3 @@ def told_told(told: Told) -> str:
     """What an initiator said, without a value."""
     code = f", code {told.code}" if told.code else ""
     return f"{told.outcome}{code}"
-
-

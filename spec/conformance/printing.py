@@ -46,7 +46,8 @@ def lines_of(instance: Instance) -> Iterator[str]:
     case = instance.case
     scope = Scope(instance.role.other, "key", PLACEHOLDERS)
     yield f"{case.id}: {case.says}"
-    yield f"{case.level}, {', '.join(case.clauses)}; the target is the {instance.role}, over {instance.link}, in the setup {case.setup}"
+    where = f"the target is the {instance.role}, over {instance.link}, in the setup {case.setup}"
+    yield f"{case.level}, {', '.join(case.clauses)}; {where}"
     if instance.role is Role.INITIATOR:
         yield f"the target is asked to {case.activity.do}"
     for number, step in enumerate(case.steps, 1):
@@ -60,7 +61,9 @@ def _step(step: Step, scope: Scope) -> list[str]:
     match step:
         case Open():
             hello = frames.hello(limits=step.limits)
-            first, second = ("send HELLO", "await HELLO") if scope.role == "initiator" else ("await HELLO", "send HELLO")
+            first, second = (
+                ("send HELLO", "await HELLO") if scope.role == "initiator" else ("await HELLO", "send HELLO")
+            )
             sent = [line for piece in (hello, *step.more) for line in _piece(piece, scope)]
             return [f"{first}, {second}", *sent]
         case Send():

@@ -45,7 +45,7 @@ class _NoTags(dict[int, Any]):
 @lru_cache(maxsize=1)
 def _validator() -> Any:
     try:
-        from cddl_verifier import Validator
+        from cddl_verifier import Validator  # pyright: ignore[reportMissingTypeStubs]
     except ImportError:
         raise HarnessError(
             'the grammar needs the package cddl-verifier; run: pip install "graftwire[conformance]"'
@@ -68,7 +68,9 @@ def fault_of(payload: bytes) -> str | None:
     if not _validator().validate(payload, root_type="frame", require_deterministic=True).valid:
         return "the header is not in its one encoding (HEAD-1 to HEAD-5)"
     try:
-        elements = cbor2.loads(payload, semantic_decoders=_NoTags(), allow_indefinite=False, allow_duplicate_keys=False)
+        elements = cbor2.loads(
+            payload, semantic_decoders=_NoTags(), allow_indefinite=False, allow_duplicate_keys=False
+        )
     except (ValueError, cbor2.CBORError):
         return "the bytes are not one CBOR item"
     if cbor2.dumps(elements, canonical=True) != payload:

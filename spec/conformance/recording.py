@@ -66,7 +66,9 @@ class Recorder:
 
     def stream(self, direction: Direction, layer: Layer = Layer.FRAMES) -> bytes:
         """All bytes of one direction, joined."""
-        return b"".join(each.data for each in self.chunks if each.direction == direction and each.layer == layer)
+        return b"".join(
+            each.data for each in self.chunks if each.direction == direction and each.layer == layer
+        )
 
 
 class Splitter:

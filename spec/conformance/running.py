@@ -34,7 +34,7 @@ OnResult = Callable[[CaseResult], None]
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is to be. Either `command` starts targets, or `url` names one that runs; `authority` is its CA file."""
+    """What a run is to be: `command` starts targets, or `url` names one that runs, `authority` being its CA file."""
 
     selection: Selection = field(default_factory=Selection)
     command: Sequence[str] = ()
@@ -180,7 +180,9 @@ def _lacks(instance: Instance, target: Target) -> str:
     has = FEATURES if target.implements is None else target.implements
     # an acceptor hosts the interface always: that is what it is for
     lacking = [
-        each for each in case.features if each not in has and not (each == "hosting" and instance.role is Role.ACCEPTOR)
+        each
+        for each in case.features
+        if each not in has and not (each == "hosting" and instance.role is Role.ACCEPTOR)
     ]
     return f"the target does not implement {', '.join(lacking)}" if lacking else ""
 

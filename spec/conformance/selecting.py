@@ -87,7 +87,11 @@ class KnownFailures:
         """Why this is known to fail; None: it is not."""
         case, role, link = instance.case.id, instance.role, instance.link
         return next(
-            (self.reasons[name] for name in (f"{case} {role} {link}", f"{case} {role}", case) if name in self.reasons),
+            (
+                self.reasons[name]
+                for name in (f"{case} {role} {link}", f"{case} {role}", case)
+                if name in self.reasons
+            ),
             None,
         )
 

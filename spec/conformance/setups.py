@@ -33,8 +33,14 @@ _LEAST: Final = AnnouncedLimits(65_536, 16, 65_536, 65_536, 262_144, 1_000)
 SETUPS: Final[Mapping[str, Setup]] = {
     each.name: each
     for each in (
-        Setup(name="open", says="Anonymous callers may call everything; all limits and bounds are the defaults."),
-        Setup(name="guarded", says="Only who has proved an identity may call; proofs count on every link.", anonymous=False),
+        Setup(
+            name="open", says="Anonymous callers may call everything; all limits and bounds are the defaults."
+        ),
+        Setup(
+            name="guarded",
+            says="Only who has proved an identity may call; proofs count on every link.",
+            anonymous=False,
+        ),
         Setup(
             name="strict",
             says="Only who has proved an identity may call, and proofs count only on links that protect them.",
@@ -66,7 +72,9 @@ class Secrets:
 
     proofs: Mapping[str, bytes] = field(
         repr=False,
-        default_factory=lambda: {each: secrets.token_bytes(24) for each in ("alice", "bob", "nobody", "wrong")},
+        default_factory=lambda: {
+            each: secrets.token_bytes(24) for each in ("alice", "bob", "nobody", "wrong")
+        },
     )
     canaries: Mapping[str, str] = field(
         repr=False, default_factory=lambda: {place: _secret() for place in CANARY_PLACES}

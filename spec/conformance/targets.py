@@ -137,6 +137,7 @@ class Target:
 
     async def begin(self, opening: Opening) -> None:
         """Say the opening and take the answer. Raises TargetEnded, HarnessError."""
+        text: bytes | None = None
         with trio.move_on_after(READY_WITHIN) as scope:
             await self._write(line(opening))
             text = await self._next_line()
@@ -314,7 +315,9 @@ class Targets:
 class Attached(Targets):
     """A peer that runs already, at one URL; there is nothing to start."""
 
-    def __init__(self, world: World, nursery: trio.Nursery, url: str, implements: frozenset[str] | None) -> None:
+    def __init__(
+        self, world: World, nursery: trio.Nursery, url: str, implements: frozenset[str] | None
+    ) -> None:
         super().__init__(world, nursery, implements)
         self._url = url
 

@@ -33,7 +33,12 @@ def chapter(name: str, *cases: Case | Iterable[Case]) -> tuple[Case, ...]:
 
 
 def case(
-    id: str, clauses: str, says: str, *steps: Step, outcomes: Outcome | tuple[Outcome, ...] = ALIVE, **fields: Any
+    id: str,
+    clauses: str,
+    says: str,
+    *steps: Step,
+    outcomes: Outcome | tuple[Outcome, ...] = ALIVE,
+    **fields: Any,
 ) -> Case:
     """A case with its steps spelled out."""
     allowed = outcomes if isinstance(outcomes, tuple) else (outcomes,)
@@ -105,4 +110,6 @@ def called(
 
 def call_by(method: str = "echo", *arguments: Part, **fields: Any) -> Activity:
     """The activity of a unary call of a method of the hosted interface."""
-    return Activity(do=fields.pop("do", "call"), target=f"Conformance.{method}", arguments=arguments, **fields)
+    return Activity(
+        do=fields.pop("do", "call"), target=f"Conformance.{method}", arguments=arguments, **fields
+    )

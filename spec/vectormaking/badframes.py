@@ -26,6 +26,7 @@ from conformance.cbor import (
     tag,
     text,
 )
+
 from .frames import (
     ACCEPTED,
     AUTH,

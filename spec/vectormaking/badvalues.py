@@ -27,6 +27,7 @@ from conformance.cbor import (
     tag,
     text,
 )
+
 from .values import (
     DATE,
     DATETIME,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from conformance.cbor import FALSE, NULL, array, head, integer, nested, octets, pairs, record, tag, text
+
 from .values import DATETIME, REFERENCE, SET, decimal, moment
 from .vector import Book, entry
 

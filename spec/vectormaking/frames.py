@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from conformance.cbor import NULL, array, filler, integer, octets, pairs, text
+
 from .vector import Book, entry
 
 HELLO, AUTH, CHALLENGE, ACCEPTED = 0, 1, 2, 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.cbor import FALSE, NULL, TRUE, array, f64, integer, octets, pairs, tag, text
+
 from .vector import Book, entry
 
 ANY, _, BOOLEAN, INTEGER, FLOAT, TEXT, BYTES = map(integer, range(7))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.cbor import NULL, array, integer, octets, pairs, text
+
 from .frames import (
     ACCEPTED,
     AUTH,

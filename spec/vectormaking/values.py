@@ -25,6 +25,7 @@ from conformance.cbor import (
     tag,
     text,
 )
+
 from .vector import Book, Json, entry
 
 SAFE = 2**53 - 1

@@ -27,7 +27,14 @@ RAN = (Open(), Send((call("echo", 1),)), Expect((result(1),)))
 CASES = chapter(
     "calls",
     # --- making one
-    answered("call.unary", "CALL-6", "A unary call gets its RESULT.", call("echo", "x"), result("x"), features=HOSTING),
+    answered(
+        "call.unary",
+        "CALL-6",
+        "A unary call gets its RESULT.",
+        call("echo", "x"),
+        result("x"),
+        features=HOSTING,
+    ),
     answered(
         "call.named",
         "CALL-10",
@@ -47,7 +54,15 @@ CASES = chapter(
     refused("call.id.skipped", "CALL-1", "The first call has the second id.", call(id=SECOND)),
     refused("call.id.of-the-other-side", "CALL-1", "A call has an id of the other side.", call(id=Yours(1))),
     refused("call.id.zero", "FRAME-6", "Call id 0.", call(id=0)),
-    refused("call.id.again", "CALL-1", "An id is used again.", call(), before=RAN, outcomes=AFTER_ONE, features=HOSTING),
+    refused(
+        "call.id.again",
+        "CALL-1",
+        "An id is used again.",
+        call(),
+        before=RAN,
+        outcomes=AFTER_ONE,
+        features=HOSTING,
+    ),
     refused("call.shape.four", "CALL-2", "A shape that there is not.", call(shape=4)),
     refused("call.target.empty", "CALL-3", "An empty target.", call(target="")),
     refused("call.target.too-long", "CALL-3", "A target of 256 characters.", call(target="a" * 256)),

@@ -46,9 +46,18 @@ CASES = chapter(
     refused("frame.array.empty", "FRAME-5 FRAME-3", "An empty array.", _framed(b"\x80\x00")),
     refused("frame.array.map", "FRAME-3", "A map in the place of the array.", _framed(b"\xa1\x0c\x01")),
     refused("frame.array.integer", "FRAME-3", "An integer in the place of the array.", _framed(b"\x18\x20")),
-    refused("frame.array.trailing-byte", "FRAME-3", "A byte behind the array.", Frame(12, (1,), behind=b"\x00")),
-    refused("frame.array.two", "FRAME-3", "Two arrays in one frame.", Frame(12, (1,), behind=b"\x82\x0c\x02")),
-    refused("frame.array.cut-off", "FRAME-3", "The array goes on behind the end of the frame.", _framed(b"\x82\x0c")),
+    refused(
+        "frame.array.trailing-byte", "FRAME-3", "A byte behind the array.", Frame(12, (1,), behind=b"\x00")
+    ),
+    refused(
+        "frame.array.two", "FRAME-3", "Two arrays in one frame.", Frame(12, (1,), behind=b"\x82\x0c\x02")
+    ),
+    refused(
+        "frame.array.cut-off",
+        "FRAME-3",
+        "The array goes on behind the end of the frame.",
+        _framed(b"\x82\x0c"),
+    ),
     # --- the kind
     refused("frame.kind.reserved", "FRAME-4", "The reserved kind 4.", Frame(4, (1, "Conformance.echo"))),
     *(
@@ -71,7 +80,12 @@ CASES = chapter(
         roles=ACCEPTOR,
     ),
     refused(
-        "frame.first.call", "FRAME-7", "A CALL where HELLO was due.", call("echo", 1), before=(), roles=ACCEPTOR
+        "frame.first.call",
+        "FRAME-7",
+        "A CALL where HELLO was due.",
+        call("echo", 1),
+        before=(),
+        roles=ACCEPTOR,
     ),
     case(
         "frame.end.in-a-frame",

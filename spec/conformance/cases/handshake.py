@@ -22,7 +22,14 @@ from ..roles import Level
 from ..writing import ACCEPTOR, INITIATOR, answered, case, chapter, refused, taken
 
 NO_VERSION = Goaway((VERSION,), last=(0,))
-LIMITS = ("largest-frame", "calls-in-flight", "unfinished-body-bytes", "stream-credit", "session-credit", "idle-time")
+LIMITS = (
+    "largest-frame",
+    "calls-in-flight",
+    "unfinished-body-bytes",
+    "stream-credit",
+    "session-credit",
+    "idle-time",
+)
 READ_HELLO = (Expect((any_hello(offered=True),)),)
 
 
@@ -86,9 +93,7 @@ CASES = chapter(
         roles=ACCEPTOR,
     ),
     *(
-        refused(
-            f"hello.chosen.{name}", "HELLO-3", says, hello(versions), before=READ_HELLO, roles=INITIATOR
-        )
+        refused(f"hello.chosen.{name}", "HELLO-3", says, hello(versions), before=READ_HELLO, roles=INITIATOR)
         for name, versions, says in (
             ("two", (1, 2), "The acceptor answers with two versions."),
             ("not-offered", (BIGGEST,), "The acceptor chooses a version that was not offered."),
@@ -182,5 +187,10 @@ CASES = chapter(
         before=READ_HELLO,
         roles=INITIATOR,
     ),
-    taken("hello.initiator", "HELLO-1", "The initiator says HELLO first, and then nothing that was not asked for.", roles=INITIATOR),
+    taken(
+        "hello.initiator",
+        "HELLO-1",
+        "The initiator says HELLO first, and then nothing that was not asked for.",
+        roles=INITIATOR,
+    ),
 )

@@ -59,7 +59,9 @@ async def dial(link: Link, url: str, how: Connect, make_context: MakeContext, re
         if link is Link.UNIX:
             stream = await trio.open_unix_socket(parts.path)
         else:
-            stream = await trio.open_tcp_stream(parts.hostname or "", parts.port or (443 if link.secure else 80))
+            stream = await trio.open_tcp_stream(
+                parts.hostname or "", parts.port or (443 if link.secure else 80)
+            )
     except OSError as error:
         raise NoLink(f"nothing takes connections there: {os.strerror(error.errno or 0)}") from error
     pipe: Pipe = SocketPipe(stream)

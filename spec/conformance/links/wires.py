@@ -140,7 +140,13 @@ class WebSocketWire(Wire):
                     await self._write(opcode, part, final=index == len(message) - 1)
 
     async def frame(
-        self, opcode: int, payload: bytes, *, final: bool = True, reserved: int = 0, masked: bool | None = None
+        self,
+        opcode: int,
+        payload: bytes,
+        *,
+        final: bool = True,
+        reserved: int = 0,
+        masked: bool | None = None,
     ) -> None:
         """Write one WebSocket frame as it is told. Raises Gone."""
         async with self._writing:
@@ -176,13 +182,18 @@ class WebSocketWire(Wire):
                 await self._parse(events)
             except ParseFailed as failed:
                 self._ended = True
-                events += [Fault("WS-8", f"the WebSocket framing is broken: {failed}"), End(False, "unreadable")]
+                events += [
+                    Fault("WS-8", f"the WebSocket framing is broken: {failed}"),
+                    End(False, "unreadable"),
+                ]
         return events
 
     async def _parse(self, events: list[Event]) -> None:
         for frame in self._frames.received_frames():
             payload = frame.payload
-            if frame.opcode is Opcode.BINARY or (frame.opcode is Opcode.CONTINUATION and isinstance(payload, bytes | bytearray)):
+            if frame.opcode is Opcode.BINARY or (
+                frame.opcode is Opcode.CONTINUATION and isinstance(payload, bytes | bytearray)
+            ):
                 data = bytes(payload)  # type: ignore[arg-type]
                 self.recorder.bytes(Direction.TARGET, Layer.FRAMES, data)
                 events.append(Data(data, whole=frame.message_finished))

@@ -118,7 +118,11 @@ class Doing:
         if asked.credential is not None:
             client = client.using(credential=Given(asked.credential))
         if asked.trace is not None:
-            trace = (bytes.fromhex(asked.trace.trace_id), bytes.fromhex(asked.trace.parent_id), asked.trace.flags)
+            trace = (
+                bytes.fromhex(asked.trace.trace_id),
+                bytes.fromhex(asked.trace.parent_id),
+                asked.trace.flags,
+            )
             client = client.using(trace=trace)
         return client
 
@@ -238,5 +242,3 @@ def decoded(text: str) -> Any:
 def encoded(value: object) -> str:
     """A value as CBOR in hexadecimal."""
     return values.encode(value).hex()
-
-

@@ -17,7 +17,9 @@ from .lines import Lines
 def main() -> int:
     """Run until standard input ends; returns the exit code: 0, or 2 where the opening can't be understood."""
     # what the library logs is of interest when a case fails; the runner keeps the last of it
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
     return trio.run(_main)
 
 
@@ -25,7 +27,10 @@ async def _main() -> int:
     lines = Lines()
     text = await lines.next()
     if text is None:
-        print("graftwire: the reference target reads its opening from standard input; run it with", file=sys.stderr)
+        print(
+            "graftwire: the reference target reads its opening from standard input; run it with",
+            file=sys.stderr,
+        )
         print("graftwire: graftwire conform -- graftwire reference", file=sys.stderr)
         return 2
     try:

@@ -163,11 +163,11 @@ def make_service(counters: Counters, canaries: dict[str, str]) -> object:
                 yield number
             raise KeyError(secret)
 
-        async def call_back(self, callable: graftwire.Remote, value: Any) -> Any:
-            return await callable(value)
+        async def call_back(self, reference: graftwire.Remote, value: Any) -> Any:
+            return await reference(value)
 
-        async def keep(self, key: str, callable: graftwire.Remote) -> None:
-            counters.kept[key] = callable.keep()
+        async def keep(self, key: str, reference: graftwire.Remote) -> None:
+            counters.kept[key] = reference.keep()
 
         async def call_kept(self, key: str, value: Any) -> Any:
             return await counters.kept[key](value)

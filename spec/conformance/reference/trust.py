@@ -86,5 +86,3 @@ def security(opening: Opening) -> dict[str, Any]:
         "allow": MayCall(opening.proofs),
         "plain_proofs": opening.plain_proofs,
     }
-
-
