@@ -128,7 +128,10 @@ class Target:
         assert self.process is not None
         assert self.process.stdout is not None
         while b"\n" not in self._lines:
-            data = await self.process.stdout.receive_some(65_536)
+            try:
+                data = await self.process.stdout.receive_some(65_536)
+            except trio.ClosedResourceError:  # it was ended here
+                return None
             if not data or len(self._lines) > LARGEST_LINE:
                 return None
             self._lines += data
@@ -183,19 +186,22 @@ class Target:
             async for data in self.process.stderr:
                 self._stderr = (self._stderr + data)[-STDERR_KEPT:]
 
-    async def aclose(self) -> None:
-        """End it: no more input, some time, then force."""
+    async def aclose(self, *, patient: bool = True) -> None:
+        """End it: no more input, some time (unless not `patient`), then force."""
         process = self.process
         if process is None:
             return
         with trio.CancelScope(shield=True):
             if process.stdin is not None:
                 await process.stdin.aclose()
-            with trio.move_on_after(self.setup.bounds.drain + GRACE):
+            with trio.move_on_after(self.setup.bounds.drain + GRACE if patient else 0):
                 await process.wait()
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    await pipe.aclose()
 
 
 class Asking:
@@ -256,8 +262,7 @@ async def start(world: World, role: Role, setup: Setup, nursery: trio.Nursery) -
     try:
         await target.begin(opening)
     except BaseException:
-        if target.process.returncode is None:
-            target.process.kill()
+        await target.aclose(patient=False)
         raise
     nursery.start_soon(target.read_answers)
     return target
