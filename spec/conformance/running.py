@@ -18,6 +18,7 @@ from .cases import CASES
 from .errors import HarnessError, TargetEnded
 from .launch import FEATURES
 from .playing import Instance, Playing, told_outcomes
+from .reading import prepare
 from .results import CaseResult, RunResult, Verdict
 from .roles import Link, Role
 from .selecting import KnownFailures, Selection
@@ -59,6 +60,7 @@ async def run(options: Options, on_result: OnResult = lambda _: None) -> RunResu
         instances = _that_reach(instances, options.url)
     if not instances:
         raise HarnessError("nothing is left to play: no case is for all that was chosen")
+    prepare()
     result = RunResult(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         version=_version(),

@@ -277,7 +277,7 @@ class Targets:
         self._implements = implements
         self._ready: dict[tuple[Role, str], Target] = {}
         self._starts: dict[tuple[Role, str], int] = {}
-        self._failed: dict[tuple[Role, str], TargetEnded] = {}
+        self._failed: dict[tuple[Role, str], TargetEnded | HarnessError] = {}
         self._locks: dict[tuple[Role, str], trio.Lock] = {}
         self.all: list[Target] = []
 
@@ -296,8 +296,8 @@ class Targets:
                 raise self._failed[key]
             try:
                 target = await self.fresh(role, setup)
-            except TargetEnded as ended:
-                self._failed[key] = ended
+            except (TargetEnded, HarnessError) as failed:
+                self._failed[key] = failed
                 raise
             self._ready[key] = target
             return target
