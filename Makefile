@@ -28,6 +28,7 @@ help:
 	@echo "make lint            ruff, pyright, import-linter, the ledger of promises"
 	@echo "make format          let ruff format the code and sort the imports"
 	@echo "make vectors         write the vectors of the standard anew"
+	@echo "make cases           write the list of the conformance cases anew"
 	@echo "make bench           measure beside other systems (minutes)"
 	@echo "make soak            1,000 sessions with a mixed load: does anything pile up? (12 minutes)"
 	@echo "make changelog       show the next entry of the changelog; with VERSION=1.2.3, write it"
@@ -79,6 +80,10 @@ format: $(STAMPS)/lint
 .PHONY: vectors
 vectors: $(STAMPS)/venv
 	@$(BIN)/python spec/make_vectors.py
+
+.PHONY: cases
+cases: $(STAMPS)/test
+	@$(BIN)/python spec/make_cases.py
 
 .PHONY: bench
 bench: $(STAMPS)/bench

@@ -239,6 +239,16 @@ class Client:
         session = await self._connection.usable()
         return await session.ping()
 
+    async def wait_ended(self) -> CallError:
+        """Wait until the session of now has ended, and return why: what a call that was open then was told.
+
+        It does nothing to the session. If `retry` was given, a later call may dial the next one.
+        """
+        session = self._connection.session
+        await session.wait_ended()
+        assert session.ending is not None
+        return session.ending
+
 
 def peer() -> Client:
     """A client of whoever made the call that is being served, over the session that it came in by.

@@ -96,6 +96,9 @@ class Dialler:
                 await session.authentication.finish(credential.scheme, credential.answer)
         except BaseException:
             session.close()
+            # Or the GOAWAY that says why would be cancelled on its way (LEAVE-4). Bounded by `Timing.farewell`.
+            with trio.CancelScope(shield=True):
+                await session.wait_ended()
             raise
         if credential is not None and credential.expires is not None:
             self.start(self._keep_proved, session, credential, True)

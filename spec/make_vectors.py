@@ -1,7 +1,7 @@
 """Writes the vectors that stand beside the standard; `--check` only says whether they are current.
 
 Run as `python spec/make_vectors.py`. It knows nothing of any implementation: bytes are put together by
-`vectormaking.cbor` from what the standard says.
+`conformance.cbor` from what the standard says.
 """
 
 from __future__ import annotations

@@ -61,8 +61,9 @@ class TlsLink(Link):
         self.first = b""  # the first bytes that came, which tell what is not TLS
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
+        self._alpn = list(alpn)
         with _naming:
-            context.set_alpn_protocols(list(alpn))
+            context.set_alpn_protocols(self._alpn)
             if not context.options & ssl.OP_NO_RENEGOTIATION:  # without it no write has to wait for a read
                 context.options |= ssl.OP_NO_RENEGOTIATION
             self.ssl = context.wrap_bio(
@@ -98,7 +99,7 @@ class TlsLink(Link):
         """The handshake, without its last bytes, which `flush` sends. Raises ssl.SSLError or LinkClosed."""
         while True:
             try:
-                self.ssl.do_handshake()
+                self._step()
             except ssl.SSLWantReadError:
                 await self.flush()
                 data = await self.io.receive()
@@ -110,6 +111,17 @@ class TlsLink(Link):
                 raise
             else:
                 return
+
+    def _step(self) -> None:
+        """As much of the handshake as can be done now. Raises ssl.SSLError."""
+        if not self.ssl.server_side:
+            self.ssl.do_handshake()
+            return
+        # A listener's OpenSSL looks for the names in the context, and only when those of the client have come: by
+        # then, another handshake may have put others there.
+        with _naming:
+            self.ssl.context.set_alpn_protocols(self._alpn)
+            self.ssl.do_handshake()
 
     def hold(self) -> None:
         """Keep what the handshake left to send until something else is sent.

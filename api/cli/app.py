@@ -524,6 +524,119 @@ def diff(
     diff(old, new, as_json=json, allow_untyped=allow_untyped)
 
 
+@app.command(
+    short_help="Test an implementation against the standard.",
+    epilog=_example(
+        "graftwire conform -- graftwire reference"
+        "\n  graftwire conform tcp://localhost:7400 --case 'frame.*'"
+        "\n  graftwire conform --role initiator --link wss -- node target.js"
+    ),
+)
+def conform(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="URL | -- COMMAND", help="A peer that runs, or the command that starts a target."
+        ),
+    ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--role", metavar="ROLE", help="Test it as acceptor or initiator (both). May be given again."
+        ),
+    ] = None,
+    link: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--link", metavar="LINK", help="tcp, tls, ws, wss or unix (all five). May be given again."
+        ),
+    ] = None,
+    case: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--case", metavar="ID", help="These cases alone; * stands for anything. May be given again."
+        ),
+    ] = None,
+    chapter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--chapter", metavar="NAME", help="The cases of this chapter alone. May be given again."
+        ),
+    ] = None,
+    must_only: Annotated[
+        bool, typer.Option("--must-only", help="Leave out what the standard only recommends.")
+    ] = False,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            "--repeat",
+            metavar="N",
+            parser=count("--repeat"),
+            help="Play each case N times; the worst counts.",
+        ),
+    ] = 1,
+    jobs: Annotated[
+        int, typer.Option("--jobs", metavar="N", parser=count("--jobs"), help="Play so many cases at a time.")
+    ] = 12,
+    ca: Ca = None,
+    implements: Annotated[
+        str | None, typer.Option("--implements", metavar="FILE", help="What the target implements.")
+    ] = None,
+    known_failures: Annotated[
+        str | None,
+        typer.Option(
+            "--known-failures", metavar="FILE", help="What is known to fail; what passes of it fails the run."
+        ),
+    ] = None,
+    jsonl: Annotated[
+        str | None, typer.Option("--jsonl", metavar="FILE", help="Write each result as a line of JSON.")
+    ] = None,
+    list_only: Annotated[
+        bool, typer.Option("--list", help="List the cases that are chosen, one a line.")
+    ] = False,
+    print_only: Annotated[
+        str | None,
+        typer.Option(
+            "--print-only",
+            metavar="ID",
+            help="Show the exact bytes of a case; play it when Enter is pressed.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Play the cases of the conformance suite against an implementation, and say what breaks the standard."""
+    from .conform import conform
+
+    return conform(
+        words or [],
+        roles=role or [],
+        links=link or [],
+        cases=case or [],
+        chapters=chapter or [],
+        must_only=must_only,
+        repeat=max(repeat, 1),
+        jobs=max(jobs, 1),
+        ca=ca,
+        implements=implements,
+        known_failures=known_failures,
+        jsonl=jsonl,
+        list_only=list_only,
+        print_only=print_only,
+        as_json=json,
+    )
+
+
+@app.command(
+    short_help="Be a target of the conformance suite.",
+    epilog=_example("graftwire conform -- graftwire reference"),
+)
+def reference() -> int:
+    """Be a target of the conformance suite that is Graftwire itself; started by `graftwire conform`."""
+    from graftwire.conformance.reference.program import main
+
+    return main()
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; what `graftwire.cli.main` does once typer is there."""
     as_json = "--json" in arguments

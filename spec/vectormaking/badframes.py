@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from .cbor import (
+from conformance.cbor import (
     BREAK,
     FALSE,
     NULL,
@@ -26,6 +26,7 @@ from .cbor import (
     tag,
     text,
 )
+
 from .frames import (
     ACCEPTED,
     AUTH,

@@ -5,7 +5,7 @@ Where the bytes can't help breaking two clauses, the second one stands under `or
 
 from __future__ import annotations
 
-from .cbor import (
+from conformance.cbor import (
     BREAK,
     FALSE,
     NAN,
@@ -27,6 +27,7 @@ from .cbor import (
     tag,
     text,
 )
+
 from .values import (
     DATE,
     DATETIME,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .cbor import FALSE, NULL, array, head, integer, nested, octets, pairs, record, tag, text
+from conformance.cbor import FALSE, NULL, array, head, integer, nested, octets, pairs, record, tag, text
+
 from .values import DATETIME, REFERENCE, SET, decimal, moment
 from .vector import Book, entry
 

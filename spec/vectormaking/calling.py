@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .cbor import NULL, array, integer, octets, pairs, tag, text
+from conformance.cbor import NULL, array, integer, octets, pairs, tag, text
+
 from .frames import (
     BIGGEST,
     CANCEL,

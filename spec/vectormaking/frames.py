@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from .cbor import NULL, array, filler, integer, octets, pairs, text
+from conformance.cbor import NULL, array, filler, integer, octets, pairs, text
+
 from .vector import Book, entry
 
 HELLO, AUTH, CHALLENGE, ACCEPTED = 0, 1, 2, 3

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .cbor import FALSE, NULL, TRUE, array, f64, integer, octets, pairs, tag, text
+from conformance.cbor import FALSE, NULL, TRUE, array, f64, integer, octets, pairs, tag, text
+
 from .vector import Book, entry
 
 ANY, _, BOOLEAN, INTEGER, FLOAT, TEXT, BYTES = map(integer, range(7))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .cbor import NULL, array, filler, integer, octets, pairs
+from conformance.cbor import NULL, array, filler, integer, octets, pairs
+
 from .frames import CALL, DEFAULTS, ERROR, GOAWAY, ITEM, MINIMA, RESULT, call, framed, hello, kind, limits
 from .vector import Book, Json, shown
 

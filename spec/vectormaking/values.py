@@ -6,7 +6,7 @@ is `{"type": …, "value": …}`. Vectors whose description would nest too deepl
 
 from __future__ import annotations
 
-from .cbor import (
+from conformance.cbor import (
     FALSE,
     INFINITY,
     MINUS_INFINITY,
@@ -25,6 +25,7 @@ from .cbor import (
     tag,
     text,
 )
+
 from .vector import Book, Json, entry
 
 SAFE = 2**53 - 1

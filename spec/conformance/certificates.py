@@ -1,0 +1,113 @@
+"""The certificates of a run: an authority of its own, what targets and the runner show, and what they must refuse.
+
+They are made anew for each run, in its directory, and are worth nothing anywhere else.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from .errors import HarnessError
+
+_VERSIONS: Final = {
+    "1.0": ssl.TLSVersion.TLSv1,
+    "1.1": ssl.TLSVersion.TLSv1_1,
+    "1.2": ssl.TLSVersion.TLSv1_2,
+    "1.3": ssl.TLSVersion.TLSv1_3,
+}
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """The files, PEM all of them. `shown` are pairs of certificate and key by the names of `Connect.certificate`."""
+
+    authority: Path
+    shown: dict[str, Path]
+    _contexts: dict[tuple[object, ...], ssl.SSLContext] = field(
+        default_factory=dict[tuple[object, ...], ssl.SSLContext], repr=False, compare=False
+    )
+
+    @property
+    def certificate(self) -> Path:
+        """What an acceptor under test shows; the key is beside it."""
+        return self.shown["server"]
+
+    @property
+    def key(self) -> Path:
+        """The key of `certificate`."""
+        return self.shown["server"].with_suffix(".key")
+
+    def context(
+        self,
+        *,
+        server: bool,
+        alpn: tuple[str, ...],
+        versions: tuple[str, str],
+        certificate: str | None,
+        authority: Path | None = None,
+    ) -> ssl.SSLContext:
+        """A TLS context for the runner, made once for each choice. `authority` None: that of the run."""
+        choice = (server, alpn, versions, certificate, authority)
+        if choice not in self._contexts:
+            self._contexts[choice] = self._make(*choice)
+        return self._contexts[choice]
+
+    def _make(
+        self,
+        server: bool,
+        alpn: tuple[str, ...],
+        versions: tuple[str, str],
+        certificate: str | None,
+        authority: Path | None,
+    ) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+        old = versions[0] in ("1.0", "1.1")
+        if old:
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")  # OpenSSL would not even offer these versions
+        context.minimum_version, context.maximum_version = _VERSIONS[versions[0]], _VERSIONS[versions[1]]
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        if server and certificate is None:
+            certificate = "server"
+        if certificate is not None:
+            path = self.shown[certificate]
+            context.load_cert_chain(path, path.with_suffix(".key"))
+        if not server:
+            context.load_verify_locations(self.authority if authority is None else authority)
+        return context
+
+
+def make(directory: Path) -> Certificates:
+    """Make all of them in `directory`. Raises HarnessError where the package trustme is not installed."""
+    try:
+        import trustme
+    except ImportError:
+        raise HarnessError(
+            'the certificates of a run need the package trustme; run: pip install "graftwire[conformance]"'
+        ) from None
+    directory.mkdir(parents=True, exist_ok=True)
+    authority, other = trustme.CA(), trustme.CA()
+    names = ("localhost", "127.0.0.1", "::1")
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    made = {
+        "server": authority.issue_cert(*names),
+        "client": authority.issue_cert("client@conformance.test"),
+        "other-name": authority.issue_cert("elsewhere.example"),
+        "other-authority": other.issue_cert(*names),
+        "expired": authority.issue_cert(
+            *names, not_before=yesterday - timedelta(days=9), not_after=yesterday
+        ),
+    }
+    shown: dict[str, Path] = {}
+    for name, each in made.items():
+        shown[name] = directory / f"{name}.pem"
+        each.private_key_pem.write_to_path(str(directory / f"{name}.key"))
+        shown[name].write_bytes(b"".join(blob.bytes() for blob in each.cert_chain_pems))
+        (directory / f"{name}.key").chmod(0o600)
+    path = directory / "authority.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return Certificates(path, shown)

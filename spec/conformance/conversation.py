@@ -1,0 +1,282 @@
+"""One link that is being played: what comes is read at once and kept, what the steps want is waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from typing import Any, Final
+
+import trio
+
+from . import frames
+from .links.making import Linked
+from .links.pipes import Gone
+from .links.wires import Data, End, Fault, WebSocketWire, messages_of
+from .parts import Frame, Part, Piece, Scope, matches, wire
+from .reading import elements_of, fault_of, name_of
+from .recording import Direction, Layer, Recorder, Splitter
+
+HELLO, CREDIT, PING, PONG, GOAWAY = 0, 11, 12, 13, 14
+# WS-5: the codes of a Close frame that a peer may send.
+CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1009})
+
+
+class Failed(Exception):
+    """The target did what the case does not allow: one sentence, without a secret."""
+
+
+class Seen:
+    """A frame of the target. `taken`: a step has waited for it, or it is of those that may come at any time."""
+
+    def __init__(self, number: int, position: int, payload: bytes) -> None:
+        self.number = number
+        self.position = position
+        self.payload = payload
+        self.elements: list[Any] = elements_of(payload) or [None]
+        self.taken = False
+        self.background = False
+
+    @property
+    def kind(self) -> object:
+        """The number of its kind, or whatever stands there."""
+        return self.elements[0]
+
+    def __str__(self) -> str:
+        shown = name_of(self.payload)
+        if self.kind == GOAWAY and len(self.elements) == 3:
+            return f"GOAWAY({self.elements[1]}, {self.elements[2]})"
+        if self.kind in (6, 7, 9) and len(self.elements) > 1:
+            code = f", code {self.elements[2]}" if self.kind == 7 and len(self.elements) > 2 else ""
+            return f"{shown} of call {self.elements[1]}{code}"
+        return shown
+
+
+class Conversation:
+    """What the runner and the target say to each other over one link.
+
+    `run` reads; the other methods write and wait. `faults` are breaches of rules that hold in every case: they fail it
+    whatever else happens.
+    """
+
+    def __init__(self, linked: Linked, scope: Scope, recorder: Recorder) -> None:
+        self.wire = linked.wire
+        self.scope = scope
+        self.recorder = recorder
+        self.seen: list[Seen] = []
+        self.faults: list[Fault] = linked.faults
+        self.end: End | None = None
+        self.closed_here = False  # the runner has said that it writes nothing more, or cut the link
+        self.silent = False
+        self.goaway: Seen | None = None  # with an error code: the session is over
+        self._splitter = Splitter()
+        self._pings = 0
+        self._their_pings = 0
+        self._changed = trio.Event()
+        self._hearing = trio.Event()
+        self._hearing.set()
+        self._broken = False
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Read until the end. Raises nothing but Cancelled."""
+        while self.end is None:
+            await self._hearing.wait()
+            for event in await self.wire.receive():
+                if isinstance(event, Data):
+                    await self._data(event)
+                elif isinstance(event, Fault):
+                    self.faults.append(event)
+                else:
+                    self._on_end(event)
+            self._wake()
+
+    def _on_end(self, end: End) -> None:
+        self.end = end
+        self.recorder.note(Direction.TARGET, end.why)
+        if self._splitter.kept and end.orderly:
+            self.faults.append(Fault("FRAME-8", "the link ends inside a frame"))
+        if end.code is not None and end.code not in CLOSE_CODES and not self.closed_here:
+            self.faults.append(Fault("WS-5", f"a Close frame with code {end.code}"))
+
+    async def _data(self, event: Data) -> None:
+        if self._broken:
+            return
+        try:
+            found = self._splitter.feed(event.data)
+        except ValueError as error:
+            self._broken = True
+            self.faults.append(Fault("FRAME-2", f"{error}"))
+            return
+        if event.whole and self._splitter.kept:
+            self.faults.append(Fault("WS-1", "a message that does not hold whole frames"))
+        for position, payload in found:
+            await self._frame(Seen(len(self.seen) + 1, position, payload))
+
+    async def _frame(self, seen: Seen) -> None:
+        self.seen.append(seen)
+        fault = fault_of(seen.payload)
+        if fault is not None:
+            self.faults.append(
+                Fault("FRAME-6", f"frame {seen.number}, {seen}, at byte {seen.position}: {fault}")
+            )
+            return
+        if self.goaway is not None:
+            self.faults.append(Fault("LEAVE-6", f"{seen} came after the GOAWAY that ended the session"))
+        if seen.number == 1 and seen.kind not in (HELLO, GOAWAY):
+            self.faults.append(Fault("FRAME-7", f"the first frame is {seen}"))
+        if seen.kind == CREDIT:
+            seen.background = True
+        elif seen.kind == PING:
+            await self._ping(seen)
+        elif seen.kind == GOAWAY and seen.elements[2] != 0:
+            self.goaway = seen
+            if not self.silent:
+                await self.half_close()
+
+    async def _ping(self, seen: Seen) -> None:
+        seen.background = True
+        self._their_pings += 1
+        if seen.elements[1] != self._their_pings:
+            self.faults.append(
+                Fault("KEEP-1", f"a PING with counter {seen.elements[1]}, {self._their_pings} was due")
+            )
+        if not self.silent:
+            with suppress(Gone):  # the reader will see the end
+                await self.wire.send([[wire(frames.pong(seen.elements[1]), self.scope)]])
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def hear(self, *, reading: bool) -> None:
+        """Go on reading, or stop to."""
+        if reading:
+            self._hearing.set()
+        else:
+            self._hearing = trio.Event()
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    async def send(
+        self,
+        pieces: Sequence[Piece],
+        *,
+        cuts: Sequence[int] = (),
+        every: int = 0,
+        pause: float = 0.0,
+        apart: bool = False,
+    ) -> None:
+        """Write pieces as `Send` says. What can't be written because the target has ended the link is not written."""
+        for piece in pieces:
+            if isinstance(piece, Frame) and piece.kind == PING:
+                self._pings += 1  # so that `settle` goes on counting where the case has stopped
+        encoded = [wire(piece, self.scope) for piece in pieces]
+        if isinstance(self.wire, WebSocketWire):
+            joined = encoded if apart else messages_of(encoded)
+        else:
+            joined = encoded if apart else [b"".join(encoded)]
+        messages = [_cut(each, cuts, every) for each in joined]
+        try:
+            await self.wire.send(messages, pause)
+        except Gone:
+            await self._stand_until(lambda: self.end is not None)
+
+    async def half_close(self, code: int = 1000) -> None:
+        """Say that nothing more is written."""
+        if not self.closed_here:
+            self.closed_here = True
+            await self.wire.half_close(code)
+
+    async def cut(self, *, reset: bool) -> None:
+        """End the link without a word."""
+        self.closed_here = True
+        await self.wire.cut(reset=reset)
+
+    async def open(self, limits: tuple[int, ...] | None, more: Sequence[Piece]) -> None:
+        """Exchange HELLOs. Raises Failed."""
+        hello = frames.hello(limits=limits)
+        if self.scope.role == "initiator":
+            await self.send((hello, *more))
+            await self.expect((frames.any_hello(),))
+        else:
+            await self.expect((frames.any_hello(offered=True),))
+            await self.send((hello, *more))
+
+    async def settle(self) -> bool:
+        """PING and wait for the PONG; False where the session or the link ends in place of that."""
+        await self.send((frames.ping(self._pings + 1),))
+        pong = frames.pong(self._pings)
+        await self._stand_until(lambda: self._find((pong,)) is not None or self.over)
+        found = self._find((pong,))
+        if found is not None:
+            found.taken = True
+        return found is not None
+
+    # --- waiting ------------------------------------------------------------------------------------------------------
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come that belongs to the session."""
+        return self.end is not None or self.goaway is not None
+
+    async def expect(self, wanted: Sequence[Frame], what: str = "") -> Seen:
+        """Wait for a frame that is one of these, and take it. Raises Failed where the session ends before."""
+        await self._stand_until(lambda: self._find(wanted) is not None or self.over)
+        found = self._find(wanted)
+        if found is None:
+            how = (
+                str(self.goaway) if self.goaway is not None else self.end.why if self.end is not None else ""
+            )
+            raise Failed(f"{what or told(wanted)} was due, and the session ended ({how})")
+        found.taken = True
+        return found
+
+    async def wait_end(self) -> None:
+        """Wait until the link has ended."""
+        await self._stand_until(lambda: self.end is not None)
+
+    async def _stand_until(self, done: Callable[[], bool]) -> None:
+        while not done():
+            await self._changed.wait()
+
+    def _find(self, wanted: Sequence[Frame]) -> Seen | None:
+        return next(
+            (
+                each
+                for each in self.seen
+                if not each.taken and any(self.fits(frame, each) for frame in wanted)
+            ),
+            None,
+        )
+
+    def fits(self, frame: Frame, seen: Seen) -> bool:
+        """Whether a frame that came is one that is expected."""
+        expected: tuple[Part, ...] = (frame.kind, *frame.elements)
+        return matches(expected, seen.elements, self.scope)
+
+    def left_over(self, allowed: Sequence[Frame]) -> list[Seen]:
+        """The frames that nobody waited for and that nothing allows."""
+        return [
+            each
+            for each in self.seen
+            if not (each.taken or each.background or any(self.fits(frame, each) for frame in allowed))
+        ]
+
+    def received(self) -> bytes:
+        """All bytes of the target's frames."""
+        return self.recorder.stream(Direction.TARGET, Layer.FRAMES)
+
+
+def told(wanted: Sequence[Frame]) -> str:
+    """What is waited for, in words."""
+    return " or ".join(dict.fromkeys(frames.told(each) for each in wanted))
+
+
+def _cut(data: bytes, cuts: Sequence[int], every: int) -> list[bytes]:
+    if every:
+        return [data[at : at + every] for at in range(0, len(data), every)] or [b""]
+    places = sorted({at if at >= 0 else len(data) + at for at in cuts})
+    edges = [0, *(at for at in places if 0 < at < len(data)), len(data)]
+    return [data[start:end] for start, end in pairwise(edges)]

@@ -1,0 +1,11 @@
+"""What can go wrong at the runner's end, as opposed to what a target does."""
+
+from __future__ import annotations
+
+
+class HarnessError(Exception):
+    """The run can't go on, or a case can't be played, for a reason that is not the target's: one sentence."""
+
+
+class TargetEnded(Exception):
+    """The target's process has ended, or does not answer: one sentence."""

@@ -1,0 +1,273 @@
+"""How links come about: dialling an acceptor, listening for an initiator, with the faults that a case asks for."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+import ssl
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+import h11
+import trio
+
+from ..case import Connect
+from ..recording import Direction, Layer, Recorder
+from ..roles import Link
+from .pipes import LARGEST_READ, Gone, Pipe, SocketPipe, TlsPipe
+from .wires import Fault, FramedWire, WebSocketWire, Wire
+
+SUBPROTOCOL: Final = "graftwire.1"
+# WS-6: what the two halves of the handshake have, and nothing else.
+REQUEST: Final = frozenset(
+    {"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version", "sec-websocket-protocol"}
+)
+ANSWER: Final = frozenset({"upgrade", "connection", "sec-websocket-accept", "sec-websocket-protocol"})
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+
+MakeContext = Callable[[bool, Connect], ssl.SSLContext]
+
+
+class NoLink(Exception):
+    """No link came about: the target refused, or this side did. `status` is that of HTTP, where one came."""
+
+    def __init__(self, why: str, status: int | None = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.status = status
+
+
+class Linked:
+    """A link that came about, and what was wrong about the way in which it did."""
+
+    def __init__(self, wire: Wire, faults: Iterable[Fault] = ()) -> None:
+        self.wire = wire
+        self.faults = list(faults)
+
+
+# ---------------------------------------------------------------- dialling
+
+
+async def dial(link: Link, url: str, how: Connect, make_context: MakeContext, recorder: Recorder) -> Linked:
+    """Connect to an acceptor. Raises NoLink."""
+    parts = urlsplit(url)
+    try:
+        if link is Link.UNIX:
+            stream = await trio.open_unix_socket(parts.path)
+        else:
+            stream = await trio.open_tcp_stream(
+                parts.hostname or "", parts.port or (443 if link.secure else 80)
+            )
+    except OSError as error:
+        raise NoLink(f"nothing takes connections there: {os.strerror(error.errno or 0)}") from error
+    pipe: Pipe = SocketPipe(stream)
+    try:
+        if how.bare:
+            return Linked(FramedWire(pipe, recorder))
+        if link.secure:
+            pipe = TlsPipe(pipe, make_context(False, how), parts.hostname or "localhost")
+            await _handshake(pipe, recorder)
+        if link.websocket:
+            return await _upgrade(pipe, parts.netloc, parts.path or "/", how, recorder)
+        return Linked(FramedWire(pipe, recorder))
+    except BaseException:
+        await pipe.aclose()
+        raise
+
+
+async def _handshake(pipe: TlsPipe, recorder: Recorder) -> None:
+    try:
+        await pipe.handshake()
+    except Gone as gone:
+        raise NoLink(f"no TLS came about: {gone.why}") from gone
+    except ssl.SSLError as error:
+        raise NoLink(f"no TLS came about: {error.reason or 'unknown'}") from error
+    recorder.note(Direction.RUNNER, f"{pipe.ssl.version()}, ALPN {pipe.ssl.selected_alpn_protocol()}")
+
+
+async def _upgrade(pipe: Pipe, host: str, path: str, how: Connect, recorder: Recorder) -> Linked:
+    key = base64.b64encode(os.urandom(16))
+    lines = [
+        ("Host", host),
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Key", key.decode()),
+        ("Sec-WebSocket-Version", "13"),
+    ]
+    if how.subprotocols:
+        lines.append(("Sec-WebSocket-Protocol", ", ".join(how.subprotocols)))
+    if how.extensions is not None:
+        lines.append(("Sec-WebSocket-Extensions", how.extensions))
+    if how.origin is not None:
+        lines.append(("Origin", how.origin))
+    lines += how.headers
+    target = path if how.path == "/" else how.path
+    text = f"GET {target} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines) + "\r\n"
+    recorder.bytes(Direction.RUNNER, Layer.LINK, text.encode("latin-1"))
+    http = h11.Connection(h11.CLIENT)
+    # What h11 has to know of the request to read its answer; these bytes are not sent.
+    http.send(h11.Request(method="GET", target="/", headers=[("Host", "-"), ("Upgrade", "websocket")]))
+    http.send(h11.EndOfMessage())
+    try:
+        await pipe.send(text.encode("latin-1"))
+        answer = await _next(http, pipe, recorder)
+    except Gone as gone:
+        raise NoLink(f"no answer to the WebSocket handshake: {gone.why}") from gone
+    except h11.RemoteProtocolError as error:
+        raise NoLink("the answer to the WebSocket handshake is no HTTP") from error
+    if not isinstance(answer, h11.InformationalResponse):
+        status = answer.status_code if isinstance(answer, h11.Response) else None
+        raise NoLink(f"the WebSocket handshake was answered with status {status}", status)
+    rest = http.trailing_data[0]
+    return Linked(WebSocketWire(pipe, recorder, client=True, rest=rest), _faults_of_answer(answer, key, how))
+
+
+async def _next(http: h11.Connection, pipe: Pipe, recorder: Recorder) -> h11.Event | None:
+    """The next event of HTTP. Raises Gone, h11.RemoteProtocolError."""
+    while True:
+        event = http.next_event()
+        if event is not h11.NEED_DATA:
+            return event if not isinstance(event, type) else None
+        data = await pipe.receive()
+        recorder.bytes(Direction.TARGET, Layer.LINK, data)
+        http.receive_data(data)
+
+
+def _faults_of_answer(answer: h11.InformationalResponse, key: bytes, how: Connect) -> list[Fault]:
+    found = {name.decode(): value.decode("latin-1") for name, value in answer.headers}
+    faults: list[Fault] = []
+    accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest()).decode()
+    if found.get("sec-websocket-accept") != accept:
+        faults.append(Fault("WS-8", "Sec-WebSocket-Accept does not belong to the key"))
+    if SUBPROTOCOL in how.subprotocols and found.get("sec-websocket-protocol") != SUBPROTOCOL:
+        faults.append(Fault("WS-3", "the subprotocol graftwire.1 was not selected"))
+    if "sec-websocket-extensions" in found:
+        faults.append(Fault("WS-4", "an extension was selected"))
+    others = sorted(set(found) - ANSWER - {"sec-websocket-extensions"})
+    if others:
+        faults.append(Fault("WS-6", f"the answer has other headers: {', '.join(others)}"))
+    return faults
+
+
+# ---------------------------------------------------------------- listening
+
+
+class Listening:
+    """A place for one initiator to dial, for one case. `url` is what it is told."""
+
+    def __init__(
+        self,
+        listener: trio.SocketListener,
+        link: Link,
+        url: str,
+        how: Connect,
+        make_context: MakeContext,
+        recorder: Recorder,
+    ) -> None:
+        self._listener = listener
+        self._link = link
+        self._how = how
+        self._make_context = make_context
+        self._recorder = recorder
+        self.url = url
+
+    async def accept(self) -> Linked:
+        """Take the next connection and shake hands. Raises NoLink."""
+        pipe: Pipe = SocketPipe(await self._listener.accept())
+        how = self._how
+        try:
+            if how.bare:
+                return Linked(FramedWire(pipe, self._recorder))
+            faults: list[Fault] = []
+            if self._link.secure:
+                pipe = TlsPipe(pipe, self._make_context(True, how), None)
+                await _handshake(pipe, self._recorder)
+            if self._link.websocket:
+                wire = await self._answer(pipe, faults)
+                return Linked(wire, faults)
+            return Linked(FramedWire(pipe, self._recorder), faults)
+        except BaseException:
+            await pipe.aclose()
+            raise
+
+    async def _answer(self, pipe: Pipe, faults: list[Fault]) -> Wire:
+        http = h11.Connection(h11.SERVER)
+        recorder, how = self._recorder, self._how
+        try:
+            request = await _next(http, pipe, recorder)
+        except (Gone, h11.RemoteProtocolError) as error:
+            raise NoLink("what the initiator sent is no WebSocket handshake") from error
+        if not isinstance(request, h11.Request):
+            raise NoLink("the initiator closed before it had sent a WebSocket handshake")
+        headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
+        faults += _faults_of_request(request, headers)
+        key = headers.get("sec-websocket-key", "").encode()
+        accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest()).decode()
+        lines = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)]
+        if how.subprotocols:
+            lines.append(("Sec-WebSocket-Protocol", how.subprotocols[0]))
+        if how.extensions is not None:
+            lines.append(("Sec-WebSocket-Extensions", how.extensions))
+        lines += how.headers
+        if how.status != 101:
+            lines = [("Content-Length", "0"), *how.headers]
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines)
+        text = f"HTTP/1.1 {how.status} -\r\n{head}\r\n".encode("latin-1")
+        recorder.bytes(Direction.RUNNER, Layer.LINK, text)
+        with contextlib.suppress(Gone):
+            await pipe.send(text)
+        if how.status != 101:
+            raise NoLink(f"the case answers the handshake with status {how.status}", how.status)
+        if http.trailing_data[0]:
+            faults.append(Fault("WS-8", "bytes came before the answer to the handshake"))
+        return WebSocketWire(pipe, recorder, client=False, rest=http.trailing_data[0])
+
+
+def _faults_of_request(request: h11.Request, headers: dict[str, str]) -> list[Fault]:
+    faults: list[Fault] = []
+    if headers.get("sec-websocket-protocol") != SUBPROTOCOL:
+        faults.append(Fault("WS-3", "the subprotocol graftwire.1 was not offered, or not alone"))
+    missing = sorted(REQUEST - set(headers))
+    others = sorted(set(headers) - REQUEST - {"origin", "sec-websocket-extensions"})
+    if missing:
+        faults.append(Fault("WS-6", f"the request lacks headers: {', '.join(missing)}"))
+    if others:
+        faults.append(Fault("WS-6", f"the request has other headers: {', '.join(others)}"))
+    if b"?" in request.target:
+        faults.append(Fault("WS-6", "the request has a query"))
+    return faults
+
+
+@asynccontextmanager
+async def listen(
+    link: Link, directory: str, how: Connect, make_context: MakeContext, recorder: Recorder
+) -> AsyncGenerator[Listening]:
+    """A place to dial for as long as the block runs; `directory` is where sockets may be made."""
+    if link is Link.UNIX:
+        path = os.path.join(directory, f"{os.urandom(6).hex()}.s")
+        sock = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
+        await sock.bind(path)
+        url = f"unix:{path}"
+    else:
+        path = None
+        sock = trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_STREAM)
+        await sock.bind(("127.0.0.1", 0))
+        host = "localhost" if link.secure else "127.0.0.1"
+        url = f"{link}://{host}:{sock.getsockname()[1]}" + ("/" if link.websocket else "")
+    sock.listen(8)
+    listener = trio.SocketListener(sock)
+    try:
+        yield Listening(listener, link, url, how, make_context, recorder)
+    finally:
+        with trio.CancelScope(shield=True):
+            await listener.aclose()
+        if path is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+
+__all__ = ["ANSWER", "LARGEST_READ", "REQUEST", "Linked", "Listening", "NoLink", "dial", "listen"]

@@ -1,0 +1,527 @@
+"""Playing one case on one link in one role: from the link that comes about to the verdict."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import trio
+
+from . import frames
+from .asking import asked_for, report_fits
+from .case import (
+    Alive,
+    Case,
+    Check,
+    Closed,
+    Connect,
+    Cut,
+    Deaf,
+    Drain,
+    Expect,
+    Goaway,
+    HalfClose,
+    Never,
+    Open,
+    Outcome,
+    Pause,
+    Plain,
+    Refused,
+    Send,
+    Settle,
+    Silence,
+    Step,
+    Text,
+    WebSocketFrame,
+)
+from .conversation import Conversation, Failed, Seen
+from .errors import HarnessError, TargetEnded
+from .launch import FEATURES, Asked, Told
+from .links.making import Linked, Listening, NoLink, dial, listen
+from .links.pipes import Gone
+from .links.wires import WebSocketWire
+from .parts import ANY, Frame, OneOf, Scope, Yours, encode
+from .reading import name_of
+from .recording import Chunk, Recorder
+from .results import KEPT, CaseResult, SeenFrame, Transcript, Verdict
+from .roles import Link, Role
+from .targets import Asking, Target, World
+from .tasks import unwrapping
+
+PROBE: Final = Check("echo", ("probe",), "probe")
+PROBE_WITHIN: Final = 5.0  # seconds for the liveness probe, and for each check
+AGAIN: Final = 0.02  # seconds between two looks at a counter
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A case on one link in one role."""
+
+    case: Case
+    role: Role
+    link: Link
+
+    @property
+    def name(self) -> str:
+        """As results name it."""
+        return f"{self.case.id} {self.role} {self.link}"
+
+    @property
+    def replay(self) -> str:
+        """The options that play this and nothing else."""
+        return f"--case {self.case.id} --role {self.role} --link {self.link}"
+
+
+@dataclass
+class Standing:
+    """How things stood at the end: what is compared with the outcomes."""
+
+    link: NoLink | None = None
+    dialled: bool = True
+    alive: bool = False
+    conversation: Conversation | None = None
+
+    def __str__(self) -> str:
+        talk = self.conversation
+        if not self.dialled:
+            return "the initiator did not dial"
+        if self.link is not None:
+            return self.link.why
+        if talk is None:
+            return "nothing happened"
+        if talk.goaway is not None:
+            ended = "" if talk.end is not None else ", but did not close the link"
+            return f"the target ended the session with {talk.goaway}{ended}"
+        if talk.end is not None:
+            return f"the link has ended ({talk.end.why}) without a GOAWAY that says why"
+        return "the session lives" if self.alive else "the session neither lives nor has ended"
+
+
+class Playing:
+    """One playing of an instance."""
+
+    def __init__(self, instance: Instance, target: Target, world: World) -> None:
+        self.instance = instance
+        self.case = instance.case
+        self.target = target
+        self.world = world
+        runner = instance.role.other
+        key = f"k{next(_numbers)}"
+        self.scope = Scope(runner, key, world.secrets.proofs)
+        self.recorder = Recorder()
+        self.standing = Standing()
+        self._asking: Asking | None = None
+
+    async def play(self) -> CaseResult:
+        """Play it; never raises but Cancelled, never takes longer than its bounds."""
+        start = trio.current_time()
+        verdict, detail = Verdict.PASSED, ""
+        try:
+            with trio.fail_after(self.case.within):
+                await self._steps_and_outcome()
+            await self._afterwards()
+        except Failed as failed:
+            verdict, detail = Verdict.FAILED, str(failed)
+        except TargetEnded as ended:
+            verdict, detail = Verdict.FAILED, str(ended)
+        except trio.TooSlowError:
+            verdict, detail = Verdict.FAILED, f"nothing that was due came within {self.case.within:g} s"
+        except NotPlayed as not_played:
+            verdict, detail = Verdict.NOT_IMPLEMENTED, str(not_played)
+        except HarnessError as error:
+            verdict, detail = Verdict.ERRORED, str(error)
+        except Exception as error:  # noqa: BLE001 - a fault of the harness in one case is no end of the run
+            verdict, detail = Verdict.ERRORED, f"the harness failed ({type(error).__name__})"
+        if verdict is Verdict.FAILED and not self.target.alive and not isinstance(detail, TargetEnded):
+            detail = f"{detail}; {self.target.why_ended()}" if "the target ended" not in detail else detail
+        return self._result(verdict, detail, trio.current_time() - start)
+
+    async def _steps_and_outcome(self) -> None:
+        async with self._linked(self.case.connect) as linked:
+            if linked is not None:
+                async with conversing(linked, self.scope, self.recorder) as talk:
+                    self.standing.conversation = talk
+                    for step in self.case.steps:
+                        await self._step(talk, step)
+                    await self._stand(talk)
+                    self._judge(talk)
+                    if self.standing.alive:
+                        await talk.send((frames.goaway(0),))
+                        await talk.half_close()
+            else:
+                self._judge(None)
+            await self._report()
+
+    # --- the link -----------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _linked(self, how: Connect) -> AsyncGenerator[Linked | None]:
+        """The link of the case; None where none came about, and the standing says why."""
+        if self.instance.role is Role.ACCEPTOR:
+            try:
+                linked = await dial(
+                    self.instance.link,
+                    self.target.urls[self.instance.link],
+                    how,
+                    self._context,
+                    self.recorder,
+                )
+            except NoLink as no_link:
+                self.standing.link = no_link
+                yield None
+                return
+            yield linked
+            return
+        async with listen(
+            self.instance.link, str(self.world.directory), how, self._context, self.recorder
+        ) as listening:
+            url = self.case.activity.url.format(url=listening.url)
+            self._asking = await self.target.ask(asked_for(self.case.activity, url, self.scope))
+            yield await self._accepted(listening, self._asking)
+
+    async def _accepted(self, listening: Listening, asking: Asking) -> Linked | None:
+        """The connection of the initiator, unless it says that it will not come."""
+        linked: Linked | None = None
+        async with unwrapping() as nursery:
+
+            async def hear() -> None:
+                await asking.wait()
+                self.standing.dialled = False
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(hear)
+            try:
+                linked = await listening.accept()
+            except NoLink as no_link:
+                self.standing.link = no_link
+            nursery.cancel_scope.cancel()
+        if linked is not None or self.standing.link is not None:
+            self.standing.dialled = True
+        return linked
+
+    def _context(self, server: bool, how: Connect) -> Any:
+        return self.world.certificates.context(
+            server=server,
+            alpn=how.alpn
+            if not self.instance.link.websocket or how.alpn != ("graftwire/1",)
+            else ("http/1.1",),
+            versions=how.tls,
+            certificate=how.certificate,
+        )
+
+    # --- steps --------------------------------------------------------------------------------------------------------
+
+    async def _step(self, talk: Conversation, step: Step) -> None:
+        match step:
+            case Open():
+                await talk.open(step.limits, step.more)
+            case Send():
+                await talk.send(
+                    step.pieces, cuts=step.cuts, every=step.every, pause=step.pause, apart=step.apart
+                )
+            case Expect():
+                for _ in range(step.times):
+                    await talk.expect(step.frames)
+            case Settle():
+                if not await talk.settle():
+                    raise Failed(f"a PONG was due: {self.standing}")
+            case Pause():
+                await trio.sleep(step.seconds)
+            case HalfClose():
+                await talk.half_close(step.code)
+            case Cut():
+                await talk.cut(reset=step.reset)
+            case Silence():
+                talk.silent = True
+            case Deaf():
+                talk.hear(reading=step.reading)
+            case Drain():
+                await self._drain()
+            case Check():
+                await self._check(step)
+            case Text() | WebSocketFrame() | Plain():
+                await self._below(talk, step)
+
+    async def _below(self, talk: Conversation, step: Text | WebSocketFrame | Plain) -> None:
+        try:
+            if isinstance(step, Plain):
+                await talk.wire.plain(step.data * step.times)
+            elif not isinstance(talk.wire, WebSocketWire):
+                raise HarnessError("the case has a step of WebSocket on another link")
+            elif isinstance(step, Text):
+                await talk.wire.frame(1, step.text.encode())
+            else:
+                await talk.wire.frame(
+                    step.opcode, step.payload, final=step.final, reserved=step.reserved, masked=step.masked
+                )
+        except Gone:
+            return  # the reader sees the end, and that is what is judged
+
+    async def _drain(self) -> None:
+        if self.instance.role is Role.ACCEPTOR:
+            if self.target.attached:
+                raise NotPlayed("a target that the runner did not start can't be told to drain")
+            await self.target.say("drain")
+        else:
+            assert self._asking is not None
+            await self._asking.leave()
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    async def _stand(self, talk: Conversation) -> None:
+        """Wait until it can be told which of the outcomes it is."""
+        may_live = any(isinstance(each, Alive) for each in self.case.outcomes)
+        if may_live and not talk.over and not talk.closed_here:
+            self.standing.alive = await talk.settle()
+        if not self.standing.alive:
+            await talk.wait_end()
+
+    def _judge(self, talk: Conversation | None) -> None:
+        """Raises Failed unless the standing is one of the outcomes, and nothing else is wrong."""
+        if talk is not None and talk.faults:
+            fault = talk.faults[0]
+            raise Failed(f"{fault.text} ({fault.clause})")
+        if not any(self._is(each) for each in self.case.outcomes):
+            raise Failed(f"{told_outcomes(self.case.outcomes)} was due: {self.standing}")
+        if talk is not None:
+            left = talk.left_over(self._allowed())
+            if left:
+                raise Failed(f"frame {left[0].number}, {left[0]}, was not due")
+
+    def _allowed(self) -> tuple[Frame, ...]:
+        allowed = list(self.case.allow)
+        for outcome in self.case.outcomes:
+            if isinstance(outcome, Goaway):
+                allowed.append(Frame(14, (ANY, OneOf(outcome.codes))))
+                # HELLO-10, LEAVE-4: it may still be written, or dropped
+                allowed.append(frames.any_hello())
+            elif isinstance(outcome, Closed):
+                allowed.append(Frame(14, (ANY, 0)))
+        return tuple(allowed)
+
+    def _is(self, outcome: Outcome) -> bool:
+        standing, talk = self.standing, self.standing.conversation
+        match outcome:
+            case Never():
+                return not standing.dialled
+            case Refused():
+                no_link = standing.link
+                if no_link is None:
+                    return False
+                return (
+                    not outcome.statuses
+                    or not self.instance.link.websocket
+                    or no_link.status in outcome.statuses
+                )
+            case Alive():
+                return standing.alive and talk is not None and talk.goaway is None
+            case Closed():
+                if talk is None or talk.end is None or talk.goaway is not None:
+                    return False
+                code = talk.end.code
+                return not outcome.codes or code is None or code in outcome.codes
+            case Goaway():
+                return (
+                    talk is not None
+                    and talk.goaway is not None
+                    and self._is_goaway(talk, talk.goaway, outcome)
+                )
+
+    def _is_goaway(self, talk: Conversation, goaway: Seen, outcome: Goaway) -> bool:
+        last, code = goaway.elements[1], goaway.elements[2]
+        if code not in outcome.codes or talk.end is None:
+            return False
+        wanted = Frame(14, (OneOf(outcome.last), ANY)) if outcome.last else Frame(14, (ANY, ANY))
+        return talk.fits(wanted, goaway) and last is not None
+
+    async def _report(self) -> None:
+        """What the initiator says of it has to be one of the reports."""
+        asking = self._asking
+        if asking is None:
+            return
+        told = await asking.wait()
+        if told.outcome == "unable":
+            raise NotPlayed(told.why or "the target can't do this")
+        reports = self.case.reports
+        if reports and not any(report_fits(each, told, self.scope) for each in reports):
+            raise Failed(f"the initiator tells its user otherwise: {told_told(told)}")
+
+    async def _afterwards(self) -> None:
+        if self.case.alone and any(isinstance(each, Drain) for each in self.case.steps):
+            return  # whoever has left answers no more
+        for check in self.case.checks:
+            await self._check(check)
+        if self.case.probe:
+            await self._probe()
+
+    # --- other sessions -----------------------------------------------------------------------------------------------
+
+    async def _probe(self) -> None:
+        """A fresh session works."""
+        try:
+            with trio.fail_after(PROBE_WITHIN):
+                if self.instance.role is Role.ACCEPTOR or "hosting" in self._implemented():
+                    answer = await self._call(PROBE)
+                else:
+                    answer = await self._have_it_call()
+        except (Failed, NoLink, trio.TooSlowError) as error:
+            why = f": {error}" if str(error) else ""
+            raise Failed(f"afterwards, a fresh session does not work{why}") from None
+        if answer != encode(PROBE.result, self.scope):
+            raise Failed("afterwards, a fresh session gives a wrong answer")
+
+    def _implemented(self) -> frozenset[str]:
+        return FEATURES if self.target.implements is None else self.target.implements
+
+    async def _check(self, check: Check) -> None:
+        """A counter of the hosted interface has the value that it has to have, soon."""
+        wanted = encode(check.result, self.scope)
+        deadline = trio.current_time() + 1.0
+        while True:
+            with trio.fail_after(PROBE_WITHIN):
+                answer = await self._call(check)
+            if answer == wanted:
+                return
+            if trio.current_time() > deadline:
+                raise Failed(f"{check.method} gives {answer.hex()[:40]} where {wanted.hex()[:40]} was due")
+            await trio.sleep(AGAIN)
+
+    async def _call(self, check: Check) -> bytes:
+        """The bytes of a result, from a session of its own. Raises Failed, NoLink."""
+        scope, how, recorder = self.scope, Connect(), Recorder()
+        more: list[Frame] = []
+        if not self.target.setup.anonymous:
+            more.append(frames.auth())
+        more.append(frames.call(check.method, *check.arguments))
+        async with self._another(how, recorder) as linked, conversing(linked, scope, recorder) as talk:
+            await talk.open(None, more)
+            if not self.target.setup.anonymous:
+                await talk.expect((frames.accepted(),))
+            seen = await talk.expect((frames.result(),))
+            await talk.send((frames.goaway(0),))
+            await talk.half_close()
+            body: bytes = seen.elements[2]
+            return body
+
+    @asynccontextmanager
+    async def _another(self, how: Connect, recorder: Recorder) -> AsyncGenerator[Linked]:
+        """A link of its own, in the role of the case."""
+        link, urls = self.instance.link, self.target.urls
+        if self.instance.role is Role.ACCEPTOR:
+            yield await dial(link, urls[link], how, self._context, recorder)
+            return
+        async with listen(link, str(self.world.directory), how, self._context, recorder) as listening:
+            asking = await self.target.ask(Asked(id=0, dial=listening.url))
+            linked = await listening.accept()
+            yield linked
+            await asking.wait()
+
+    async def _have_it_call(self) -> bytes:
+        """The probe for an initiator that hosts nothing: it calls, and the runner answers."""
+        scope, recorder = self.scope, Recorder()
+        arguments = encode(PROBE.arguments, scope).hex()
+        link = self.instance.link
+        async with listen(link, str(self.world.directory), Connect(), self._context, recorder) as listening:
+            asked = Asked(id=0, dial=listening.url, do="call", arguments=arguments)
+            asking = await self.target.ask(asked)
+            async with conversing(await listening.accept(), scope, recorder) as talk:
+                await talk.open(None, ())
+                await talk.expect((frames.any_call(),))
+                await talk.send((frames.result(PROBE.result, id=Yours(1)),))
+                told = await asking.wait()
+                await talk.half_close()
+        return bytes.fromhex(told.value or "")
+
+    # --- the result ---------------------------------------------------------------------------------------------------
+
+    def _result(self, verdict: Verdict, detail: str, seconds: float) -> CaseResult:
+        case, talk = self.case, self.standing.conversation
+        seen = [] if talk is None else talk.seen
+        return CaseResult(
+            case=case.id,
+            chapter=case.chapter,
+            clauses=case.clauses,
+            level=case.level,
+            role=self.instance.role,
+            link=self.instance.link,
+            setup=case.setup,
+            verdict=verdict,
+            detail=detail,
+            expected=told_outcomes(case.outcomes),
+            happened=str(self.standing),
+            seconds=round(seconds, 4),
+            passes=int(verdict is Verdict.PASSED),
+            replay=self.instance.replay,
+            transcript=transcript(self.recorder, seen),
+        )
+
+
+class NotPlayed(Exception):
+    """The target does not have what the case needs: one sentence."""
+
+
+@asynccontextmanager
+async def conversing(linked: Linked, scope: Scope, recorder: Recorder) -> AsyncGenerator[Conversation]:
+    """A conversation over a link, read for as long as the block runs; the link is closed after it."""
+    talk = Conversation(linked, scope, recorder)
+    try:
+        async with unwrapping() as nursery:
+            nursery.start_soon(talk.run)
+            yield talk
+            nursery.cancel_scope.cancel()
+    finally:
+        with trio.move_on_after(0.5, shield=True):
+            await linked.wire.aclose()
+
+
+def transcript(recorder: Recorder, seen: list[Seen]) -> Transcript:
+    """What a result keeps of a record."""
+    left: dict[tuple[str, str], int] = {}
+    chunks: list[Chunk] = []
+    cut = False
+    for chunk in recorder.chunks:
+        spent = left.setdefault((chunk.direction, chunk.layer), KEPT)
+        if spent <= 0:
+            cut = True
+            continue
+        left[chunk.direction, chunk.layer] = spent - len(chunk.data)
+        if len(chunk.data) > spent:
+            cut = True
+            chunk = msgspec.structs.replace(chunk, data=chunk.data[:spent])  # noqa: PLW2901
+        chunks.append(chunk)
+    frames_seen = [
+        SeenFrame(each.number, each.position, len(each.payload) + 4, name_of(each.payload), each.taken)
+        for each in seen
+    ]
+    return Transcript(chunks, list(recorder.notes), frames_seen, cut)
+
+
+def told_outcomes(outcomes: tuple[Outcome, ...]) -> str:
+    """The outcomes in words."""
+    return " or ".join(_told(each) for each in outcomes)
+
+
+def _told(outcome: Outcome) -> str:
+    match outcome:
+        case Goaway():
+            return f"the end of the session with GOAWAY code {' or '.join(map(str, outcome.codes))}"
+        case Closed():
+            return "the end of the link"
+        case Alive():
+            return "a session that lives"
+        case Refused():
+            codes = f" with status {' or '.join(map(str, outcome.statuses))}" if outcome.statuses else ""
+            return f"a link that does not come about{codes}"
+        case Never():
+            return "no connection at all"
+
+
+def told_told(told: Told) -> str:
+    """What an initiator said, without a value."""
+    code = f", code {told.code}" if told.code else ""
+    return f"{told.outcome}{code}"

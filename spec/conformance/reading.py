@@ -1,0 +1,99 @@
+"""What a target wrote, read strictly, without a line of the core's own reader: CBOR by cbor2, the rest by the grammar.
+
+The grammar is spec/frames.cddl, judged by cddl-verifier, deterministic encoding included. Each kind of check has its
+own words, so that a report says which one found it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, Final, NoReturn
+
+import cbor2
+
+from .errors import HarnessError
+
+# Bodies above this are not opened: the grammar's checker would take seconds for them.
+OPENED: Final = 65_536
+KINDS: Final = {
+    0: "HELLO",
+    1: "AUTH",
+    2: "CHALLENGE",
+    3: "ACCEPTED",
+    5: "CALL",
+    6: "RESULT",
+    7: "ERROR",
+    8: "CANCEL",
+    9: "ITEM",
+    10: "END",
+    11: "CREDIT",
+    12: "PING",
+    13: "PONG",
+    14: "GOAWAY",
+    15: "RELEASE",
+}
+
+
+class _NoTags(dict[int, Any]):
+    """Denies every tag: there is none in a header."""
+
+    def __missing__(self, key: int) -> NoReturn:
+        raise ValueError("a tag in a header (HEAD-6)")
+
+
+@lru_cache(maxsize=1)
+def _validator() -> Any:
+    try:
+        from cddl_verifier import Validator  # pyright: ignore[reportMissingTypeStubs]
+    except ImportError:
+        raise HarnessError(
+            'the grammar needs the package cddl-verifier; run: pip install "graftwire[conformance]"'
+        ) from None
+    text = files("graftwire.spec").joinpath("frames.cddl").read_text(encoding="utf-8")
+    return Validator(text)
+
+
+def prepare() -> None:
+    """Read the grammar now, which takes a moment, and not in the first case. Raises HarnessError."""
+    _validator()
+
+
+@lru_cache(maxsize=4096)
+def fault_of(payload: bytes) -> str | None:
+    """What is wrong with a frame (without its length), in one sentence without a byte of it; None: nothing.
+
+    Cached: most sessions begin with the same frames.
+    """
+    opened = len(payload) <= OPENED
+    rule = "whole-frame" if opened else "frame"
+    verified = _validator().validate(payload, root_type=rule)
+    if not verified.valid:
+        return f"the frame is not in the grammar (rule {rule})"
+    if not _validator().validate(payload, root_type="frame", require_deterministic=True).valid:
+        return "the header is not in its one encoding (HEAD-1 to HEAD-5)"
+    try:
+        elements = cbor2.loads(
+            payload, semantic_decoders=_NoTags(), allow_indefinite=False, allow_duplicate_keys=False
+        )
+    except (ValueError, cbor2.CBORError):
+        return "the bytes are not one CBOR item"
+    if cbor2.dumps(elements, canonical=True) != payload:
+        return "the header is not in its one encoding, or bytes follow it (FRAME-3, HEAD-1)"
+    return None
+
+
+def elements_of(payload: bytes) -> list[Any] | None:
+    """The kind and the elements of a frame; None where it is no array."""
+    try:
+        found: object = cbor2.loads(payload)
+    except (ValueError, cbor2.CBORError):
+        return None
+    return found if isinstance(found, list) and found else None  # pyright: ignore[reportUnknownVariableType]
+
+
+def name_of(payload: bytes) -> str:
+    """The kind of a frame in the words of the standard."""
+    elements = elements_of(payload)
+    kind = elements[0] if elements else None
+    return KINDS.get(kind, "an unknown kind") if isinstance(kind, int) else "no frame"

@@ -1,0 +1,153 @@
+"""What a run has found, as data that reporters consume: msgspec turns all of it into JSON.
+
+Byte strings become base64 in JSON, as msgspec writes them. A transcript holds what crossed a link, and with it proofs
+and canaries of the run: they are worth nothing outside of it, but a reporter redacts them all the same (`Secrets`).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import Final
+
+import msgspec
+
+from .recording import Chunk, Note
+from .roles import Level, Link, Role
+
+KEPT: Final = 262_144  # bytes of a transcript that a result keeps, of each direction and layer
+
+
+class Verdict(StrEnum):
+    """What became of a case, on one link, in one role."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_IMPLEMENTED = "not-implemented"
+    ERRORED = "errored"  # the harness could not play it: it says nothing of the target
+
+
+class Exit(IntEnum):
+    """The exit codes of `graftwire conform`."""
+
+    DONE = 0
+    FAILED = 1  # a case failed that is not a known failure
+    HARNESS = 2  # the command line, or the harness: what was asked for could not be played
+    STALE = 3  # a known failure has passed: the list is not true any more
+
+
+class SeenFrame(msgspec.Struct, frozen=True):
+    """A frame of the target: its number from 1, its first byte in the stream of that direction, its kind in words."""
+
+    number: int
+    position: int
+    size: int
+    kind: str
+    awaited: bool
+
+
+class Transcript(msgspec.Struct, frozen=True):
+    """What crossed one link; `cut`: there was more than is kept here."""
+
+    chunks: list[Chunk]
+    notes: list[Note]
+    frames: list[SeenFrame]
+    cut: bool = False
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a case cost the target, where the runner had started it for this case: for resource verdicts."""
+
+    peak_memory: int | None = None  # bytes
+    cpu: float | None = None  # seconds
+    open_files: int | None = None  # afterwards
+    seconds_to_close: float | None = None  # from the last step to the end of the link
+
+
+class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One case on one link in one role.
+
+    `detail` is one sentence: why it failed, is not implemented, or could not be played. `expected` and `happened` say
+    in words what the outcomes were to be, and how it came out. With `--repeat`, `plays` counts how often it was played
+    and `passes` how often it passed; the verdict is the worst, the transcript that of the first play that was not
+    passed (or of the last). `known` is the reason from the list of known failures.
+    """
+
+    case: str
+    chapter: str
+    clauses: tuple[str, ...]
+    level: Level
+    role: Role
+    link: Link
+    setup: str
+    verdict: Verdict
+    detail: str = ""
+    expected: str = ""
+    happened: str = ""
+    seconds: float = 0.0
+    plays: int = 1
+    passes: int = 0
+    known: str | None = None
+    replay: str = ""
+    transcript: Transcript | None = None
+    usage: Usage | None = None
+
+    @property
+    def name(self) -> str:
+        """The case with its role and link: how known failures and reports name it."""
+        return f"{self.case} {self.role} {self.link}"
+
+    @property
+    def counts_as_failed(self) -> bool:
+        """Whether it fails the run."""
+        return self.verdict is Verdict.FAILED and self.known is None
+
+    @property
+    def stale(self) -> bool:
+        """Whether it passed although it is listed as a known failure."""
+        return self.verdict is Verdict.PASSED and self.known is not None
+
+
+class RunResult(msgspec.Struct, kw_only=True):
+    """A whole run. `targets` are the names that the targets gave; `stale` lists known failures that name no case."""
+
+    started: str  # RFC 3339, UTC
+    seconds: float = 0.0
+    version: str = ""  # of the suite
+    protocol: int = 1
+    command: list[str] = []
+    targets: list[str] = []
+    roles: list[Role] = []
+    links: list[Link] = []
+    results: list[CaseResult] = []
+    problems: list[str] = []  # of the harness, a sentence each
+    unknown: list[str] = []  # lines of the list of known failures that name no case
+
+    def count(self, verdict: Verdict) -> int:
+        """How many results have this verdict."""
+        return sum(each.verdict is verdict for each in self.results)
+
+    @property
+    def exit(self) -> Exit:
+        """The exit code: a failure counts more than an error of the harness, and that more than a stale list."""
+        if any(each.counts_as_failed for each in self.results):
+            return Exit.FAILED
+        if self.problems or any(each.verdict is Verdict.ERRORED for each in self.results):
+            return Exit.HARNESS
+        if self.unknown or any(each.stale for each in self.results):
+            return Exit.STALE
+        return Exit.DONE
+
+    def coverage(self) -> dict[str, dict[Role, list[str]]]:
+        """The cases that were played, by clause and role: for the table of the report."""
+        found: dict[str, dict[Role, list[str]]] = {}
+        for each in self.results:
+            for clause in each.clauses:
+                cases = found.setdefault(clause, {}).setdefault(each.role, [])
+                if each.case not in cases:
+                    cases.append(each.case)
+        return found
+
+
+def to_json(value: RunResult | CaseResult) -> bytes:
+    """A result as JSON, in one line without its end."""
+    return msgspec.json.encode(value)
