@@ -15,7 +15,7 @@ from graftwire.transport.references import Passed
 from graftwire.transport.session import Session
 from graftwire.transport.sockets import SocketLink
 
-from ..running import incident
+from ..running import incident, lost
 from .passing import Passage, Relayed
 
 OWN: Final = LinkFacts("worker", "gateway", "worker")
@@ -90,7 +90,9 @@ def failure(call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes | No
     """What the caller of a call that was passed on is told."""
     if isinstance(error, Relayed):
         return error.code, error.body
-    if isinstance(error, CallError) and not (error.ran and isinstance(error, Unavailable)):
+    if isinstance(error, Unavailable) and error.ran:
+        return lost(call, error)
+    if isinstance(error, CallError):
         return error_to_wire(error)
     return incident(call, error)
 
