@@ -280,13 +280,80 @@ def test_check_in_json(here: Here, config: Path) -> None:
     assert {each["target"] for each in told["modules"]["Shop"]} >= {"Shop.add", "Shop.none"}
     assert told["auth"] == ["anonymous"]
     assert told["listen"] == [{"url": "tcp://127.0.0.1:0", "tls": False, "other_machines": False}]
-    assert (told["tls"], told["problems"], told["warnings"]) == (None, [], [])
+    assert (told["tls"], told["problems"], told["warnings"], told["connections"]) == (None, [], [], {})
 
 
 def test_check_binds_nothing(here: Here, config: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         config.write_text(LEAST.replace(":0", f":{taken.getsockname()[1]}"))
         assert here("check").code == 0
+
+
+CONNECTIONS = """
+[connections]
+default = "memory:"
+
+[connections.Stock]
+to = ["tcp://a.example:7400", "tcp://b.example:7400"]
+"""
+
+
+def test_check_says_where_what_is_called_is(here: Here, config: Path) -> None:
+    config.write_text(LEAST + CONNECTIONS)
+    done = here("check")
+    assert done.code == 0
+    at = done.out.index("calls")
+    assert done.out[at:].splitlines() == [
+        "calls      default  memory:",
+        "           Stock    tcp://a.example:7400, tcp://b.example:7400",
+        "fit to serve",
+    ]
+    assert json.loads(here("check", "--json").out)["connections"] == {
+        "default": ["memory:"],
+        "Stock": ["tcp://a.example:7400", "tcp://b.example:7400"],
+    }
+
+
+def test_check_of_a_file_of_a_caller(here: Here, config: Path) -> None:
+    """It exposes nothing, so nothing is missing in it."""
+    config.write_text(CONNECTIONS)
+    done = here("check")
+    assert (done.code, done.out.splitlines()[0]) == (0, "calls      default  memory:")
+    assert here("serve").sentence.startswith("graftwire.toml: there is nothing to host; ")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        (
+            "default =",
+            "Other = 5\ndefault =",
+            "line 12: Other of [connections] has to be a text of printable characters",
+        ),
+        (
+            "[connections.Stock]",
+            '[connections.Stock]\ncredential = "bearer:hunter2"',
+            (
+                "line 15: credential: a credential is named by where it is: bearer:file:PATH or bearer:env:NAME; the "
+                "command line is no place for a secret"
+            ),
+        ),
+        (
+            "[connections.Stock]",
+            '[connections.Stock]\nca = "no.pem"',
+            "line 15: ca: the CA certificates in FOLDER/no.pem can't be read: there is no such file; check the path",
+        ),
+        ("to =", "too =", "line 15: [connections.Stock] has an unknown key too; did you mean to?"),
+    ],
+)
+def test_check_of_connections_that_are_wrong(
+    here: Here, config: Path, before: str, after: str, sentence: str
+) -> None:
+    config.write_text(LEAST + CONNECTIONS.replace(before, after))
+    done = here("check")
+    assert (done.code, done.out) == (2, "")
+    assert done.sentence.startswith(f"graftwire.toml, {sentence}".replace("FOLDER", str(config.parent)))
+    assert "hunter2" not in done.err
 
 
 def test_check_without_a_file(here: Here, shop: Path) -> None:
