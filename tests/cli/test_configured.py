@@ -9,13 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from .conftest import Here, Pem, Running, apart, command, running
+from .conftest import PATIENCE, Here, Pem, Running, apart, command, running
 
 LEAST = """
 [gateway]
@@ -156,6 +157,42 @@ def test_probes(config: Path, shop: Path) -> None:
             answer = connection.getresponse()
             assert (answer.status, answer.read()) == (200, text)
             connection.close()
+
+
+def test_probes_while_it_drains(config: Path, shop: Path) -> None:
+    """Who was connected before is told; then there is nobody to connect to, which every load balancer understands."""
+    slow = "drain = 1000\nhandshake-timeout = 60\n[security]"
+    config.write_text(LEAST.replace("tcp:", "ws:").replace("[security]", slow))
+    with running("serve", cwd=shop) as served:
+        url = served.address()
+        at = ("127.0.0.1", int(url.rstrip("/").rpartition(":")[2]))
+        before = [socket.create_connection(at) for _ in range(2)]
+        with running("call", url, "Shop.begin", "--stream", cwd=shop) as run:
+            assert run.line() == '"begun"'  # which came in after those two: they were accepted
+            served.process.send_signal(signal.SIGTERM)
+            served.errors_until("leaving: running calls get 1000 s")
+            until_refused(at)
+            for sock, path, answer in zip(
+                before, ("/readyz", "/healthz"), ((503, b"not ready\n"), (200, b"ok\n")), strict=True
+            ):
+                connection = http.client.HTTPConnection(*at, timeout=10)
+                connection.sock = sock
+                connection.request("GET", path)
+                told = connection.getresponse()
+                assert (told.status, told.read()) == answer
+                connection.close()
+            assert served.stop().code == 0  # the second signal: the call that runs is not waited for
+            assert run.end().code == 3
+
+
+def until_refused(at: tuple[str, int]) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(at).close()
+        except ConnectionRefusedError:
+            return
+    raise AssertionError("it still listens")
 
 
 # --- systemd --------------------------------------------------------------------------------------------------------
