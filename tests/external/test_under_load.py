@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import trio
@@ -106,7 +106,7 @@ class Place:
 
     # --- from outside ------------------------------------------------------------------------------------------------
 
-    def connect(self, way: str) -> object:
+    def connect(self, way: str) -> Any:
         options = graftwire.ConnectOptions(tls=graftwire.client_context(ca=str(self.folder / "ca.pem")))
         return graftwire.connect(
             self.url(way),
@@ -117,7 +117,7 @@ class Place:
 
     async def shown(self) -> bytes:
         """The certificate that whichever gateway HAProxy takes shows to who connects now."""
-        async with self.connect("tls passed through") as client:  # type: ignore[attr-defined]
+        async with self.connect("tls passed through") as client:
             return client.facts.tls.certificate
 
     async def until_back(self, gateway: Served) -> None:
@@ -125,7 +125,7 @@ class Place:
         with trio.fail_after(PATIENCE):
             for way in ("tcp", "tls passed through", "ws"):
                 while True:
-                    async with self.connect(way) as client:  # type: ignore[attr-defined]
+                    async with self.connect(way) as client:
                         if await client.call("Here.where") == gateway.pid:
                             break
                     await trio.sleep(0.05)
@@ -230,7 +230,7 @@ async def all_is_reloaded(place: Place) -> None:
         await gateway.reload()
         await place.some_more()
     assert await place.shown() == second
-    async with place.connect("ws") as client:  # type: ignore[attr-defined]
+    async with place.connect("ws") as client:
         assert await client.call("Spare.ping") == "pong"
 
 
@@ -320,13 +320,16 @@ def check_the_count(place: Place) -> Counter[str]:
 
 
 def check_that_draining_costs_nothing(place: Place) -> None:
-    """No gateway's own process was ever lost, and what ran there ended there; who sends again notices nothing."""
+    """No gateway's own process was ever lost, so what ran there ended there; and who sends again notices nothing."""
+    lost = 0
     for name, attempts in CALLERS.items():
         for number, target, outcome, error in place.outcomes(name):
             if outcome == "maybe" and error != "DeadlineExceeded":
                 assert target == "There", (name, number, outcome, error)
+                lost += 1
             if outcome == "not" and attempts:
                 assert target == "There", (name, number, outcome, error)
+    assert lost > 0  # workers were killed in the middle of calls
 
 
 async def check_the_audit_logs(place: Place) -> None:
@@ -375,6 +378,5 @@ async def test_every_call_is_accounted_for(
             await gateway.leave()
         counts = check_the_count(place)
         assert counts["ok"] >= CALLS
-        assert counts["maybe"] > 0
         check_that_draining_costs_nothing(place)
         await check_the_audit_logs(place)
