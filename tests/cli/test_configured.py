@@ -372,7 +372,7 @@ def test_check_of_a_file_of_a_caller(here: Here, config: Path) -> None:
             '[connections.Stock]\ncredential = "bearer:hunter2"',
             (
                 "line 15: credential: a credential is named by where it is: bearer:file:PATH or bearer:env:NAME; the "
-                "command line is no place for a secret"
+                "secret itself has no place here"
             ),
         ),
         (
