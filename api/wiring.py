@@ -1,6 +1,6 @@
 """Where each interface is: what a program says, its environment and a file, in one order.
 
-The file is TOML. Its table `connections` is read here and nothing else of it:
+The file is TOML. Its table `connections` is read here and nothing else of it; relative paths begin at its folder:
 
     [connections]
     default = "tls://gateway.example.com:7443"
@@ -54,6 +54,8 @@ KEYS: Final = (
     "expect",
 )
 
+_OF_SOURCES: Final = frozenset({"bearer", "api-key"})  # what is configured as NAME:file:PATH
+_OF_FILES: Final = frozenset({"hmac"})  # and as NAME:PATH
 _PLACE: Final = re.compile(r"(memory|worker):([A-Za-z_][\w.]*:[A-Za-z_]\w*)?")
 _Made = TypeVar("_Made")
 
@@ -140,7 +142,7 @@ def read_file(file: File) -> dict[str, Wire]:
 
 
 def from_table(top: Table, folder: str) -> dict[str, Wire]:
-    """The same, of the top level of a file that was read already; a relative path begins at `folder`."""
+    """The same, of the top level of a file that was read already; every relative path in it begins at `folder`."""
     table = top.table(SECTION)
     return {
         name: _wire(table.table(name), folder)
@@ -166,7 +168,8 @@ def _wire(table: Table, folder: str) -> Wire:
         raise table.wrong("balance", f"balance is one of {', '.join(BALANCES)}")
     credential = None
     if "credential" in table.values:
-        credential = _tried(table, "credential", partial(registry.credential, table.text("credential")))
+        text = _placed(table.text("credential"), folder)
+        credential = _tried(table, "credential", partial(registry.credential, text))
     options = _options(table, folder)
     plain_proofs, expect = _flag(table, "plain-proofs"), _flag(table, "expect")
     return _tried(
@@ -201,7 +204,8 @@ def _options(table: Table, folder: str) -> ConnectOptions:
     if "proxy-login" in table.values:
         if "proxy" not in table.values:
             raise table.wrong("proxy-login", "proxy-login is for a proxy, and there is none; add proxy")
-        login = _tried(table, "proxy-login", partial(ProxyLogin.from_text, table.text("proxy-login")))
+        source = _source(table.text("proxy-login"), folder)
+        login = _tried(table, "proxy-login", partial(ProxyLogin.from_text, source))
     proxy = table.text("proxy") if "proxy" in table.values else None
     hostname = table.text("server-hostname") if "server-hostname" in table.values else None
     return _tried(
@@ -209,6 +213,20 @@ def _options(table: Table, folder: str) -> ConnectOptions:
         "proxy",
         lambda: ConnectOptions(tls=tls, server_hostname=hostname, proxy=proxy, proxy_login=login),
     )
+
+
+def _placed(text: str, folder: str) -> str:
+    """The text of a credential; where it is one that comes along, the path in it begins at `folder`."""
+    name, colon, rest = text.partition(":")
+    if name in _OF_SOURCES:
+        return name + colon + _source(rest, folder)
+    return name + colon + os.path.join(folder, rest) if name in _OF_FILES and rest else text
+
+
+def _source(text: str, folder: str) -> str:
+    """`file:PATH`, with a path that begins at `folder`; anything else as it is, right or wrong."""
+    kind, colon, path = text.partition(":")
+    return kind + colon + os.path.join(folder, path) if kind == "file" and path else text
 
 
 def _flag(table: Table, key: str) -> bool:

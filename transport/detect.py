@@ -23,9 +23,10 @@ from typing import Final, TypeVar
 
 import trio
 
-from graftwire.protocol.errors import LinkClosed, LinkError, TlsError
+from graftwire.protocol.errors import LinkError, TlsError
 
 from .link import Link, ListenOptions
+from .listener import LeftAtOnce
 from .proxy_protocol import read_header
 from .sockets import SocketLink, socket_facts
 from .streams import LinkStream
@@ -93,7 +94,7 @@ class Reception:
         try:
             proxy = ipaddress.ip_address(str(link.sock.getpeername()[0]).partition("%")[0])
         except OSError:
-            raise LinkClosed("a client closed the connection as soon as it was accepted") from None
+            raise LeftAtOnce("a client closed the connection as soon as it was accepted") from None
         if any(proxy in network for network in self._options.proxy_sources):
             header = await read_header(link)
             if header.source is not None:

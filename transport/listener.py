@@ -16,7 +16,7 @@ from typing import Final
 
 import trio
 
-from graftwire.protocol.errors import LinkError
+from graftwire.protocol.errors import LinkClosed, LinkError
 
 from .link import Link, Listener, ListenOptions
 from .sockets import tune
@@ -35,6 +35,10 @@ _FAILED_BEFORE: Final = frozenset(
 Serve = Callable[[socket.socket, Callable[[Link], Awaitable[None]]], Awaitable[None]]
 
 _logger = logging.getLogger("graftwire.transport")
+
+
+class LeftAtOnce(LinkClosed):
+    """The other end was gone before anything could be asked of its connection, as those of health checks are."""
 
 
 class SocketListener(Listener):
@@ -135,7 +139,9 @@ class SocketListener(Listener):
             tune(connection)
             await self._serve_one(connection, handle)
         except LinkError as error:
-            _logger.info("a connection to %s was ended: %s", self.url, error)
+            # a load balancer that looks after this gateway does it each second, and would fill the log with it
+            level = logging.DEBUG if isinstance(error, LeftAtOnce) else logging.INFO
+            _logger.log(level, "a connection to %s was ended: %s", self.url, error)
         except Exception:  # a failure in one connection stays there; the log has it
             _logger.exception("the handler of a connection to %s failed", self.url)
         finally:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import trio
 
-from graftwire import ConfigurationError, InterfaceError
+from graftwire import ConfigurationError, InterfaceError, SecurityError, Wire
 from graftwire.gateway.configuration.exposure import Exposure, Place, Target, expose
 from graftwire.gateway.workers.worker import Worker
+from graftwire.wiring import read_file
 
 from .failure import Failure, of_problems
 from .output import json_line, line, printable
@@ -16,18 +19,28 @@ _ANONYMOUS = {True: "anonymous too", False: "", None: "anonymous if it lets them
 
 
 def check(load: Load, *, as_json: bool) -> None:
-    """Write what would be exposed. Raises Failure for what is wrong or unsafe."""
+    """Write what would be exposed, and where what the file's connections name is. Raises Failure for what is wrong.
+
+    A file with connections alone is a caller's, and exposes nothing.
+    """
+    found: Exposure | None = None
     try:
-        found = trio.run(expose, load())
+        configuration = load()
+        wires = {} if configuration.file is None else read_file(configuration.file)
+        if configuration.given or configuration.modules or not wires:
+            found = trio.run(expose, configuration)
     except InterfaceError as error:
         raise of_problems(error) from None
-    except ConfigurationError as error:
+    except (ConfigurationError, SecurityError) as error:
         raise Failure(str(error), kind="configuration") from None
     if as_json:
-        json_line(_as_json(found))
+        told = {} if found is None else _as_json(found)
+        json_line({**told, "connections": {name: list(_to(wire)) for name, wire in wires.items()}})
     else:
-        for text in _lines(found):
+        for text in _wired(wires) if found is None else _lines(found, wires):
             line(printable(text))
+    if found is None:
+        return
     if found.problems:
         first, *more = found.problems
         details: dict[str, object] = {"problems": list(found.problems)}
@@ -41,7 +54,19 @@ def _in_workers(worker: Worker | None) -> str:
     return f"  (in {worker.count} worker process{'' if worker.count == 1 else 'es'}{memory})"
 
 
-def _lines(found: Exposure) -> list[str]:
+def _to(wire: Wire) -> Sequence[str]:
+    return (wire.to,) if isinstance(wire.to, str) else wire.to
+
+
+def _wired(wires: Mapping[str, Wire]) -> list[str]:
+    wide = max(map(len, wires), default=0)
+    return [
+        f"{'' if number else 'calls':10} {name:{wide}}  {', '.join(_to(wire))}"
+        for number, (name, wire) in enumerate(wires.items())
+    ]
+
+
+def _lines(found: Exposure, wires: Mapping[str, Wire]) -> list[str]:
     lines: list[str] = []
     for name, targets in found.modules.items():
         lines.append(f"exposes    {name}{_in_workers(found.elsewhere.get(name))}")
@@ -72,6 +97,7 @@ def _lines(found: Exposure) -> list[str]:
         if sinks
         else "audit      refusals only, to the log"
     )
+    lines += _wired(wires)
     lines += [f"warning    {text}" for text in found.warnings]
     if not found.problems:
         lines.append("fit to serve")

@@ -100,8 +100,8 @@ def split_source(argument: str, scheme: str) -> tuple[str | None, str | None]:
         return None, rest
     before = f"{scheme}:" if scheme else ""
     raise SecurityError(
-        f"a credential is named by where it is: {before}file:PATH or {before}env:NAME; the command line is no place "
-        "for a secret"
+        f"a credential is named by where it is: {before}file:PATH or {before}env:NAME; the secret itself has "
+        "no place here"
     )
 
 

@@ -28,7 +28,7 @@ from ..configuration.errors import ConfigurationError
 from ..problems import InterfaceError
 from .description import describe, load
 from .hosting import Hosting
-from .mirror import INSIDE, OWN, failure
+from .mirror import INSIDE, OWN, PATIENT, failure
 from .passed_facts import facts_from_bytes
 
 LARGEST_FACTS: Final = 131_072  # bytes
@@ -84,7 +84,7 @@ async def run(control: int, channel: int) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_take_sessions, socket.socket(fileno=channel), receiver.hosting)
         link = SocketLink(socket.socket(fileno=control), OWN)
-        await Session(link, Role.ACCEPTOR, limits=INSIDE, receiver=receiver).run()
+        await Session(link, Role.ACCEPTOR, limits=INSIDE, receiver=receiver, timing=PATIENT).run()
         nursery.cancel_scope.cancel()
 
 
@@ -100,8 +100,8 @@ async def _take_sessions(channel: socket.socket, hosting: Hosting) -> None:
 
 async def _serve(sock: socket.socket, facts: LinkFacts, hosting: Hosting) -> None:
     receiver = hosting.receiver()
-    session = Session(SocketLink(sock, facts), Role.ACCEPTOR, limits=INSIDE, receiver=receiver)
-    await session.run()
+    link = SocketLink(sock, facts)
+    await Session(link, Role.ACCEPTOR, limits=INSIDE, receiver=receiver, timing=PATIENT).run()
 
 
 def _die_with(life: int) -> None:

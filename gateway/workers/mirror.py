@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from typing import Final
 
@@ -12,10 +13,10 @@ from graftwire.protocol.limits import LARGEST_FRAME, LARGEST_MILLISECONDS, Limit
 from graftwire.transport.facts import LinkFacts
 from graftwire.transport.incoming import IncomingCall
 from graftwire.transport.references import Passed
-from graftwire.transport.session import Session
+from graftwire.transport.session import Session, Timing
 from graftwire.transport.sockets import SocketLink
 
-from ..running import incident
+from ..running import incident, lost
 from .passing import Passage, Relayed
 
 OWN: Final = LinkFacts("worker", "gateway", "worker")
@@ -29,6 +30,9 @@ INSIDE: Final = Limits(
 )
 """What both ends of a link between a gateway and a worker take: whatever the session in front of it has taken."""
 
+PATIENT: Final = Timing(opening=math.inf, stalled=math.inf, slow=math.inf)
+"""How long both ends wait for each other: how long a worker may take is what its Worker says, and Process looks."""
+
 
 class Mirror:
     """The session with a worker that goes with a client's; `run` it."""
@@ -41,7 +45,9 @@ class Mirror:
             unfinished_body_bytes=MOST_BYTES,
             idle_time=LARGEST_MILLISECONDS,
         )
-        self.session = Session(SocketLink(sock, OWN), Role.INITIATOR, limits=limits, receiver=_Backward(self))
+        self.session = Session(
+            SocketLink(sock, OWN), Role.INITIATOR, limits=limits, receiver=_Backward(self), timing=PATIENT
+        )
         self.passage = Passage(client, self.session)
 
     async def run(self) -> None:
@@ -90,9 +96,11 @@ def failure(call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes | No
     """What the caller of a call that was passed on is told."""
     if isinstance(error, Relayed):
         return error.code, error.body
-    if isinstance(error, CallError) and not (error.ran and isinstance(error, Unavailable)):
+    if isinstance(error, Unavailable) and error.ran:
+        return lost(call, error)
+    if isinstance(error, CallError):
         return error_to_wire(error)
     return incident(call, error)
 
 
-__all__ = ["INSIDE", "OWN", "Mirror", "failure"]
+__all__ = ["INSIDE", "OWN", "PATIENT", "Mirror", "failure"]

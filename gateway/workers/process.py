@@ -26,7 +26,7 @@ from ..metadata.model import MetadataError
 from ..problems import InterfaceError
 from .description import Description
 from .memory import resident
-from .mirror import INSIDE, OWN, Mirror
+from .mirror import INSIDE, OWN, PATIENT, Mirror
 from .passed_facts import facts_to_bytes
 from .worker import Worker
 
@@ -91,7 +91,7 @@ class Process:
     async def _attend(
         self, process: trio.Process, sock: socket.socket, ready: Callable[[Process, Description], None]
     ) -> str:
-        control = Session(SocketLink(sock, OWN), Role.INITIATOR, limits=INSIDE)
+        control = Session(SocketLink(sock, OWN), Role.INITIATOR, limits=INSIDE, timing=PATIENT)
         try:
             async with background_tasks() as nursery:
                 nursery.start_soon(control.run)

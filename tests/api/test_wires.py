@@ -18,7 +18,10 @@ import trio
 import trustme
 
 import graftwire
-from graftwire.wiring import variable
+from graftwire.gateway.security.plugins import Occasion
+from graftwire.protocol.connection import Role
+from graftwire.transport.facts import LinkFacts
+from graftwire.wiring import read_file, variable
 
 KINDS = ("memory", "memory class", "worker", "worker class", "memory url", "tcp", "tls", "ws", "wss", "unix")
 HERE = "tests_of_wires_shop"
@@ -491,6 +494,46 @@ async def test_mistakes_in_a_file(text: str, told: str, tmp_path: Path) -> None:
             pass
     assert "hunter2" not in str(caught.value)
     assert str(file) in str(caught.value)
+
+
+async def test_all_paths_of_a_file_begin_at_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the folder is that the program was started in."""
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "etc"
+    elsewhere.mkdir()
+    folder.mkdir()
+    for name, text in (
+        ("token", "a.b.c"),
+        ("key", "gw_aaaaaaaaaaaa_" + "b" * 43),
+        ("login", "ada:secret"),
+        ("me.toml", f'id = "me"\nsecret = "{"A" * 44}"\naudience = "stock"\n'),
+    ):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o600)
+    (folder / "graftwire.toml").write_text(
+        "[connections]\n"
+        '[connections.A]\nto = "tls://a:1"\ncredential = "bearer:file:token"\n'
+        'proxy = "http://proxy:1"\nproxy-login = "file:login"\n'
+        '[connections.B]\nto = "tls://a:1"\ncredential = "api-key:file:key"\n'
+        '[connections.C]\nto = "tls://a:1"\ncredential = "hmac:me.toml"\n'
+        f'[connections.D]\nto = "tls://a:1"\ncredential = "bearer:file:{folder}/token"\n'
+        '[connections.E]\nto = "tls://a:1"\ncredential = "bearer:env:TOKEN"\n'
+    )
+    monkeypatch.setenv("TOKEN", "a.b.c")
+    monkeypatch.chdir(elsewhere)
+    wires = read_file(folder / "graftwire.toml")
+    options = wires["A"].options
+    assert options is not None
+    assert options.proxy_login is not None
+    assert options.proxy_login() == ("ada", "secret")
+    session = Occasion(
+        "tls://a:1", LinkFacts("tls", "a:1", "b:2"), Role.INITIATOR, lambda: (b"hello", b"hello")
+    )
+    for name in "ABCDE":
+        credential = wires[name].credential
+        assert credential is not None
+        await credential.credential(session)  # which reads the file
 
 
 async def test_a_file_without_connections_says_nothing(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from .conftest import Here, Pem, Running, apart, command, running
+from .conftest import PATIENCE, Here, Pem, Running, apart, command, running
 
 LEAST = """
 [gateway]
@@ -158,6 +159,42 @@ def test_probes(config: Path, shop: Path) -> None:
             connection.close()
 
 
+def test_probes_while_it_drains(config: Path, shop: Path) -> None:
+    """Who was connected before is told; then there is nobody to connect to, which every load balancer understands."""
+    slow = "drain = 1000\nhandshake-timeout = 60\n[security]"
+    config.write_text(LEAST.replace("tcp:", "ws:").replace("[security]", slow))
+    with running("serve", cwd=shop) as served:
+        url = served.address()
+        at = ("127.0.0.1", int(url.rstrip("/").rpartition(":")[2]))
+        before = [socket.create_connection(at) for _ in range(2)]
+        with running("call", url, "Shop.begin", "--stream", cwd=shop) as run:
+            assert run.line() == '"begun"'  # which came in after those two: they were accepted
+            served.process.send_signal(signal.SIGTERM)
+            served.errors_until("leaving: running calls get 1000 s")
+            until_refused(at)
+            for sock, path, answer in zip(
+                before, ("/readyz", "/healthz"), ((503, b"not ready\n"), (200, b"ok\n")), strict=True
+            ):
+                connection = http.client.HTTPConnection(*at, timeout=10)
+                connection.sock = sock
+                connection.request("GET", path)
+                told = connection.getresponse()
+                assert (told.status, told.read()) == answer
+                connection.close()
+            assert served.stop().code == 0  # the second signal: the call that runs is not waited for
+            assert run.end().code == 3
+
+
+def until_refused(at: tuple[str, int]) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(at).close()
+        except ConnectionRefusedError:
+            return
+    raise AssertionError("it still listens")
+
+
 # --- systemd --------------------------------------------------------------------------------------------------------
 
 
@@ -280,13 +317,80 @@ def test_check_in_json(here: Here, config: Path) -> None:
     assert {each["target"] for each in told["modules"]["Shop"]} >= {"Shop.add", "Shop.none"}
     assert told["auth"] == ["anonymous"]
     assert told["listen"] == [{"url": "tcp://127.0.0.1:0", "tls": False, "other_machines": False}]
-    assert (told["tls"], told["problems"], told["warnings"]) == (None, [], [])
+    assert (told["tls"], told["problems"], told["warnings"], told["connections"]) == (None, [], [], {})
 
 
 def test_check_binds_nothing(here: Here, config: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         config.write_text(LEAST.replace(":0", f":{taken.getsockname()[1]}"))
         assert here("check").code == 0
+
+
+CONNECTIONS = """
+[connections]
+default = "memory:"
+
+[connections.Stock]
+to = ["tcp://a.example:7400", "tcp://b.example:7400"]
+"""
+
+
+def test_check_says_where_what_is_called_is(here: Here, config: Path) -> None:
+    config.write_text(LEAST + CONNECTIONS)
+    done = here("check")
+    assert done.code == 0
+    at = done.out.index("calls")
+    assert done.out[at:].splitlines() == [
+        "calls      default  memory:",
+        "           Stock    tcp://a.example:7400, tcp://b.example:7400",
+        "fit to serve",
+    ]
+    assert json.loads(here("check", "--json").out)["connections"] == {
+        "default": ["memory:"],
+        "Stock": ["tcp://a.example:7400", "tcp://b.example:7400"],
+    }
+
+
+def test_check_of_a_file_of_a_caller(here: Here, config: Path) -> None:
+    """It exposes nothing, so nothing is missing in it."""
+    config.write_text(CONNECTIONS)
+    done = here("check")
+    assert (done.code, done.out.splitlines()[0]) == (0, "calls      default  memory:")
+    assert here("serve").sentence.startswith("graftwire.toml: there is nothing to host; ")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        (
+            "default =",
+            "Other = 5\ndefault =",
+            "line 12: Other of [connections] has to be a text of printable characters",
+        ),
+        (
+            "[connections.Stock]",
+            '[connections.Stock]\ncredential = "bearer:hunter2"',
+            (
+                "line 15: credential: a credential is named by where it is: bearer:file:PATH or bearer:env:NAME; the "
+                "secret itself has no place here"
+            ),
+        ),
+        (
+            "[connections.Stock]",
+            '[connections.Stock]\nca = "no.pem"',
+            "line 15: ca: the CA certificates in FOLDER/no.pem can't be read: there is no such file; check the path",
+        ),
+        ("to =", "too =", "line 15: [connections.Stock] has an unknown key too; did you mean to?"),
+    ],
+)
+def test_check_of_connections_that_are_wrong(
+    here: Here, config: Path, before: str, after: str, sentence: str
+) -> None:
+    config.write_text(LEAST + CONNECTIONS.replace(before, after))
+    done = here("check")
+    assert (done.code, done.out) == (2, "")
+    assert done.sentence.startswith(f"graftwire.toml, {sentence}".replace("FOLDER", str(config.parent)))
+    assert "hunter2" not in done.err
 
 
 def test_check_without_a_file(here: Here, shop: Path) -> None:

@@ -611,15 +611,15 @@ def test_a_secret_on_the_command_line_is_not_taken(office: Path, option: str, te
         (
             "bearer:secret",
             (
-                "a credential is named by where it is: bearer:file:PATH or bearer:env:NAME; the command line is no "
-                "place for a secret"
+                "a credential is named by where it is: bearer:file:PATH or bearer:env:NAME; the secret itself has no "
+                "place here"
             ),
         ),
         (
             "api-key",
             (
-                "a credential is named by where it is: api-key:file:PATH or api-key:env:NAME; the command line is no "
-                "place for a secret"
+                "a credential is named by where it is: api-key:file:PATH or api-key:env:NAME; the secret itself has no "
+                "place here"
             ),
         ),
         (

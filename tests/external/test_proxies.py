@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,22 +18,12 @@ import graftwire
 from tests.gateway.plugins import As, Names, Only, everything
 
 from .conftest import PATIENCE, run
-
-DOCS: Final = Path(__file__).parents[2] / "docs/how-to"
+from .proxies import BEHIND, WAYS, command, configuration, free_ports, until_it_listens
 
 PROXIES: Final = [
     pytest.param("nginx", marks=pytest.mark.external("nginx")),
     pytest.param("haproxy", marks=pytest.mark.external("haproxy")),
 ]
-
-# The ports of the pages: what callers use, with the kind of gateway behind it.
-WAYS: Final = {
-    "tcp": ("tcp", 7400, "framed"),
-    "tls that ends at the proxy": ("tls", 7443, "framed"),
-    "tls passed through": ("tls", 7444, "encrypted"),
-    "ws": ("ws", 7480, "web"),
-    "wss that ends at the proxy": ("wss", 7445, "web"),
-}
 
 LOOPBACK: Final = (ipaddress.ip_network("127.0.0.1"),)
 
@@ -80,55 +69,6 @@ class Place:
         return graftwire.connect(self.url(way), options=self.options, **options)
 
 
-def free_ports(wanted: list[int]) -> dict[int, int]:
-    """A free port in the place of each."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in wanted]
-    found = {each: sock.getsockname()[1] for each, sock in zip(wanted, sockets, strict=True)}
-    for sock in sockets:
-        sock.close()
-    return found
-
-
-def configuration(proxy: str, ports: dict[int, int], folder: Path) -> Path:
-    """The configuration of the page, at other ports and in other folders."""
-    page = (DOCS / f"behind-{proxy}.md").read_text(encoding="utf-8")
-    [text] = re.findall(rf"^```{proxy}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    named = {int(port) for port in re.findall(r"\b74\d\d\b", text)}
-    assert named == set(ports)
-    text = re.sub(r"\b74\d\d\b", lambda found: str(ports[int(found[0])]), text)
-    text = text.replace("bind :", "bind 127.0.0.1:").replace("listen ", "listen 127.0.0.1:")
-    text = text.replace("/etc/graftwire", str(folder))
-    if proxy == "nginx":  # what it has places of its own for, which not everybody may write to
-        kept = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        text = text.replace(
-            "http {", "http {" + "".join(f" {each}_temp_path {folder}/{each};" for each in kept)
-        )
-        text = text.replace("http {", "http { access_log off;")
-    path = folder / f"{proxy}.conf"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def command(proxy: str, path: Path) -> list[str]:
-    if proxy == "haproxy":
-        return ["haproxy", "-db", "-f", str(path)]
-    orders = f"daemon off; pid {path.parent}/nginx.pid; error_log stderr warn;"
-    return ["nginx", "-e", "stderr", "-c", str(path), "-g", orders]
-
-
-async def until_it_listens(process: trio.Process, port: int) -> None:
-    with trio.fail_after(PATIENCE):
-        while process.returncode is None:
-            try:
-                stream = await trio.open_tcp_stream("127.0.0.1", port)
-            except OSError:
-                await trio.sleep(0.02)
-            else:
-                await stream.aclose()
-                return
-    pytest.fail("the proxy has ended; it said why above")
-
-
 @asynccontextmanager
 async def running(
     proxy: str,
@@ -145,14 +85,14 @@ async def running(
     place = Place(ports, graftwire.client_context(ca=str(ca_file)))
     web = () if proxy == "nginx" else LOOPBACK
     kinds = {
-        "tcp": (7401, graftwire.ListenOptions(proxy_sources=LOOPBACK)),
+        "tcp": (BEHIND["tcp"], graftwire.ListenOptions(proxy_sources=LOOPBACK)),
         "tls": (
-            7411,
+            BEHIND["tls"],
             graftwire.ListenOptions(
                 proxy_sources=LOOPBACK, tls=graftwire.server_context(str(chain), str(key))
             ),
         ),
-        "ws": (7421, graftwire.ListenOptions(proxy_sources=web)),
+        "ws": (BEHIND["ws"], graftwire.ListenOptions(proxy_sources=web)),
     }
     async with AsyncExitStack() as stack:
         for number, name in enumerate(("a", "b")):

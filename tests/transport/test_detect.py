@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
+import struct
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from ipaddress import ip_network
@@ -336,6 +338,19 @@ async def test_a_listed_proxy_must_say_it(serving: Serving, log: pytest.LogCaptu
                 raise trio.BrokenResourceError
         await until_told(log)
     assert not seen.links
+
+
+async def test_a_health_check_is_no_news(serving: Serving, log: pytest.LogCaptureFixture) -> None:
+    """Those of HAProxy, once a second: a connection that is broken off as soon as it is there."""
+    log.set_level(logging.DEBUG, "graftwire.transport")
+    options = ListenOptions(proxy_sources=(ip_network("127.0.0.1"),))
+    async with serving("tcp://127.0.0.1:0", options, Seen()) as url:
+        # nothing else runs in between, so it is gone when it is accepted
+        with socket.create_connection((url.host, url.port)) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.sendall(b"PROXY UNKNOWN\r\n")
+        assert await until_told(log) == ["a client closed the connection as soon as it was accepted"]
+    assert [record.levelname for record in log.records] == ["DEBUG"]
 
 
 async def test_a_unix_socket_has_no_proxies(serving: Serving, tmp_path: Path) -> None:

@@ -471,8 +471,8 @@ def test_the_command_line_is_no_place_for_a_key() -> None:
     with pytest.raises(SecurityError) as raised:
         ApiKeyCredential.from_text("gw_hunter2")
     assert str(raised.value) == (
-        "a credential is named by where it is: api-key:file:PATH or api-key:env:NAME; the command line is no place for "
-        "a secret"
+        "a credential is named by where it is: api-key:file:PATH or api-key:env:NAME; the secret itself has no "
+        "place here"
     )
     with pytest.raises(SecurityError) as raised:
         ApiKeyCredential()

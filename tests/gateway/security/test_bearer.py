@@ -164,8 +164,8 @@ def test_the_command_line_is_no_place_for_a_secret(text: str) -> None:
     with pytest.raises(SecurityError) as raised:
         BearerCredential.from_text(text)
     assert str(raised.value) == (
-        "a credential is named by where it is: bearer:file:PATH or bearer:env:NAME; the command line is no place for a "
-        "secret"
+        "a credential is named by where it is: bearer:file:PATH or bearer:env:NAME; the secret itself has no "
+        "place here"
     )
 
 
