@@ -588,8 +588,22 @@ def conform(
             "--known-failures", metavar="FILE", help="What is known to fail; what passes of it fails the run."
         ),
     ] = None,
+    html: Annotated[
+        str | None,
+        typer.Option("--html", metavar="FILE", help="Write a report for people: one page, complete."),
+    ] = None,
+    junit: Annotated[
+        str | None, typer.Option("--junit", metavar="FILE", help="Write a report in JUnit XML, for CI.")
+    ] = None,
     jsonl: Annotated[
         str | None, typer.Option("--jsonl", metavar="FILE", help="Write each result as a line of JSON.")
+    ] = None,
+    badge: Annotated[
+        str | None, typer.Option("--badge", metavar="FILE", help="Write a badge, as an SVG picture.")
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option("--report", metavar="DIR", help="Write all four reports into this directory."),
     ] = None,
     list_only: Annotated[
         bool, typer.Option("--list", help="List the cases that are chosen, one a line.")
@@ -605,7 +619,7 @@ def conform(
     json: Json = False,
 ) -> int:
     """Play the cases of the conformance suite against an implementation, and say what breaks the standard."""
-    from .conform import conform
+    from .conform import conform, outputs_of
 
     return conform(
         words or [],
@@ -619,7 +633,7 @@ def conform(
         ca=ca,
         implements=implements,
         known_failures=known_failures,
-        jsonl=jsonl,
+        outputs=outputs_of(html, junit, jsonl, badge, report),
         list_only=list_only,
         print_only=print_only,
         as_json=json,

@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Final
-
-from rich.text import Text
 
 from graftwire.conformance.cases import CASES
 from graftwire.conformance.errors import HarnessError
 from graftwire.conformance.printing import lines_of, list_line
-from graftwire.conformance.results import CaseResult, Exit, RunResult, Verdict, to_json
+from graftwire.conformance.reports import Kind, Outputs, check, write
+from graftwire.conformance.results import Exit, RunResult, Verdict
 from graftwire.conformance.roles import ALL_LINKS, BOTH, Link, Role
 from graftwire.conformance.running import Options
 from graftwire.conformance.running import run as run_suite
@@ -26,16 +23,10 @@ from graftwire.conformance.selecting import (
     read_known_failures,
 )
 
-from .failure import Failure
-from .output import console, json_line, line
+from .conform_view import View
+from .failure import Failure, Interrupted
+from .output import complain, json_line, line
 from .running import run
-
-_STYLES: Final = {
-    Verdict.PASSED: "green",
-    Verdict.FAILED: "red",
-    Verdict.NOT_IMPLEMENTED: "yellow",
-    Verdict.ERRORED: "magenta",
-}
 
 
 def conform(
@@ -51,7 +42,7 @@ def conform(
     ca: str | None,
     implements: str | None,
     known_failures: str | None,
-    jsonl: str | None,
+    outputs: Outputs,
     list_only: bool,
     print_only: str | None,
     as_json: bool,
@@ -87,7 +78,13 @@ def conform(
         )
         if print_only is not None:
             return _print(options)
-        return _run(options, jsonl, as_json=as_json)
+        given = [
+            word
+            for name, value in (("--ca", ca), ("--implements", implements))
+            if value is not None
+            for word in (name, value)
+        ]
+        return _run(options, outputs, given, as_json=as_json)
     except HarnessError as error:
         raise Failure(str(error), Exit.HARNESS, kind="harness") from None
 
@@ -121,54 +118,60 @@ def _print(options: Options) -> int:
     line("press Enter to play it")
     sys.stdin.readline()
     one = Selection((first.role,), (first.link,), (first.case.id,))
-    return _run(Options(one, options.command, options.url, options.authority, jobs=1), None, as_json=False)
+    return _run(
+        Options(one, options.command, options.url, options.authority, jobs=1), Outputs(), [], as_json=False
+    )
 
 
-def _run(options: Options, jsonl: str | None, *, as_json: bool) -> int:
+def outputs_of(
+    html: str | None, junit: str | None, jsonl: str | None, badge: str | None, directory: str | None
+) -> Outputs:
+    """The reports that options ask for."""
+    files = ((Kind.HTML, html), (Kind.JUNIT, junit), (Kind.JSONL, jsonl), (Kind.BADGE, badge))
+    return Outputs(
+        tuple((kind, Path(path)) for kind, path in files if path is not None),
+        None if directory is None else Path(directory),
+    )
+
+
+def _run(options: Options, outputs: Outputs, given: Sequence[str], *, as_json: bool) -> int:
+    """Play, show, and write the reports, also of a run that does not come to its end."""
     if not options.command and options.url is None:
         raise Failure(
             "conform needs a URL, or -- and the command of a target: graftwire conform -- graftwire reference"
         )
-    with ExitStack() as stack:
-        try:
-            file = None if jsonl is None else stack.enter_context(open(jsonl, "wb"))
-        except OSError as error:
-            raise Failure(f"{jsonl} can't be written: {(error.strerror or 'unknown').lower()}") from None
-
-        def told(result: CaseResult) -> None:
-            if file is not None:
-                file.write(to_json(result) + b"\n")
-            if not as_json and (result.counts_as_failed or result.stale or result.verdict is Verdict.ERRORED):
-                _say(result)
-
-        found = run(partial(run_suite, options, told))
-    if as_json:
-        json_line(_summary(found))
-    else:
-        _conclude(found)
+    check(outputs)
+    found = RunResult(started="", options=list(given))
+    view = View(found, options.secrets, quiet=as_json)
+    try:
+        with view:
+            run(partial(run_suite, options, view.result, on_begin=view.begin, into=found))
+    except BaseException as error:
+        if found.started:
+            found.ended = "the run was interrupted" if isinstance(error, Interrupted) else "the run failed"
+            _report(found, view, outputs, options, as_json=as_json, ended=True)
+        raise
+    _report(found, view, outputs, options, as_json=as_json)
     return found.exit
 
 
-def _say(result: CaseResult) -> None:
-    text = Text.assemble((f"{result.verdict:<8}", _STYLES[result.verdict]), " ", result.name)
-    if result.stale:
-        text = Text.assemble(
-            ("stale   ", "yellow"), " ", result.name, " passes, and is listed as a known failure"
-        )
-    elif result.detail:
-        text.append(f": {result.detail}")
-    line(text)
-    if not result.stale:
-        line(Text(f"         {', '.join(result.clauses)}; graftwire conform {result.replay} …", style="dim"))
-
-
-def _conclude(found: RunResult) -> None:
-    for problem in found.problems:
-        line(f"harness: {problem}", to=console(error=True))
-    for name in found.unknown:
-        line(f"the list of known failures names {name}, which there is not")
-    counts = ", ".join(f"{found.count(each)} {each}" for each in Verdict if found.count(each))
-    line(f"{counts} in {found.seconds:.1f} s")
+def _report(
+    found: RunResult, view: View, outputs: Outputs, options: Options, *, as_json: bool, ended: bool = False
+) -> None:
+    """The files first: nobody may be there any more to read the rest."""
+    try:
+        written = write(found, outputs, options.secrets)
+    except HarnessError as error:
+        if not ended:
+            raise
+        complain(Failure(str(error), kind="harness"), as_json=as_json)  # how the run ended counts more
+        return
+    if as_json:
+        json_line(_summary(found))
+        return
+    view.conclude()
+    for path in written:
+        line(f"wrote {path}")
 
 
 def _summary(found: RunResult) -> dict[str, object]:
@@ -177,5 +180,6 @@ def _summary(found: RunResult) -> dict[str, object]:
         **{str(each): found.count(each) for each in Verdict},
         "problems": found.problems,
         "unknown": found.unknown,
+        "ended": found.ended,
         "exit": int(found.exit),
     }

@@ -108,13 +108,20 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunResult(msgspec.Struct, kw_only=True):
-    """A whole run. `targets` are the names that the targets gave; `stale` lists known failures that name no case."""
+    """A whole run. `targets` are the names that the targets gave.
+
+    `planned` is how many results there were to be, `ended` why there are fewer, as one sentence; empty: there are not.
+    `options` are those, beside the ones of a result, that a replay needs.
+    """
 
     started: str  # RFC 3339, UTC
     seconds: float = 0.0
     version: str = ""  # of the suite
     protocol: int = 1
     command: list[str] = []
+    options: list[str] = []
+    planned: int = 0
+    ended: str = ""
     targets: list[str] = []
     roles: list[Role] = []
     links: list[Link] = []
@@ -131,7 +138,7 @@ class RunResult(msgspec.Struct, kw_only=True):
         """The exit code: a failure counts more than an error of the harness, and that more than a stale list."""
         if any(each.counts_as_failed for each in self.results):
             return Exit.FAILED
-        if self.problems or any(each.verdict is Verdict.ERRORED for each in self.results):
+        if self.problems or self.ended or any(each.verdict is Verdict.ERRORED for each in self.results):
             return Exit.HARNESS
         if self.unknown or any(each.stale for each in self.results):
             return Exit.STALE

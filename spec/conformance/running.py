@@ -32,6 +32,7 @@ JOBS: Final = 12  # instances at a time: most of them wait for the target, or fo
 _WORST: Final = (Verdict.ERRORED, Verdict.FAILED, Verdict.NOT_IMPLEMENTED, Verdict.PASSED)
 
 OnResult = Callable[[CaseResult], None]
+OnBegin = Callable[[Instance], None]
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,17 @@ class Options:
     secrets: Secrets = field(default_factory=Secrets)
 
 
-async def run(options: Options, on_result: OnResult = lambda _: None) -> RunResult:
-    """Play what is selected; `on_result` is told each result as it comes.
+async def run(
+    options: Options,
+    on_result: OnResult = lambda _: None,
+    *,
+    on_begin: OnBegin = lambda _: None,
+    into: RunResult | None = None,
+) -> RunResult:
+    """Play what is selected; `on_begin` is told what is played now, `on_result` each result as it comes.
 
     Raises HarnessError for what can't be begun. Everything after that is in the result. If cancelled, the targets are
-    ended.
+    ended; what was found up to then is in `into`, which is filled as it goes and, if given, returned at the end.
     """
     selection = options.selection
     instances = selection.instances(CASES)
@@ -62,15 +69,27 @@ async def run(options: Options, on_result: OnResult = lambda _: None) -> RunResu
     if not instances:
         raise HarnessError("nothing is left to play: no case is for all that was chosen")
     prepare()
-    result = RunResult(
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        version=_version(),
-        command=list(options.command) or [options.url or ""],
-        roles=list(dict.fromkeys(each.role for each in instances)),
-        links=list(dict.fromkeys(each.link for each in instances)),
-        unknown=options.known.unknown(CASES),
-    )
+    result = RunResult(started="") if into is None else into
+    result.started = datetime.now(UTC).isoformat(timespec="seconds")
+    result.version = _version()
+    result.command = list(options.command) or [options.url or ""]
+    result.roles = list(dict.fromkeys(each.role for each in instances))
+    result.links = list(dict.fromkeys(each.link for each in instances))
+    result.planned = len(instances)
+    result.unknown = options.known.unknown(CASES)
     start = trio.current_time()
+    try:
+        await _play(options, instances, result, on_result, on_begin)
+    finally:
+        result.seconds = round(trio.current_time() - start, 3)
+        order = {each.name: index for index, each in enumerate(instances)}
+        result.results.sort(key=lambda each: order[each.name])
+    return result
+
+
+async def _play(
+    options: Options, instances: list[Instance], result: RunResult, on_result: OnResult, on_begin: OnBegin
+) -> None:
     with tempfile.TemporaryDirectory(prefix="gwc-") as folder:
         directory = Path(folder)
         made = certificates.make(directory / "tls")
@@ -84,15 +103,11 @@ async def run(options: Options, on_result: OnResult = lambda _: None) -> RunResu
             else:
                 targets = Attached(world, nursery, options.url, options.implements)
             try:
-                await _Run(options, world, targets, result, on_result).play(instances)
+                await _Run(options, world, targets, result, on_result, on_begin).play(instances)
             finally:
+                result.targets = sorted({each.name for each in targets.all if each.name})
                 await targets.aclose()
             nursery.cancel_scope.cancel()
-        result.targets = sorted({each.name for each in targets.all if each.name})
-    result.seconds = round(trio.current_time() - start, 3)
-    order = {each.name: index for index, each in enumerate(instances)}
-    result.results.sort(key=lambda each: order[each.name])
-    return result
 
 
 def _version() -> str:
@@ -112,13 +127,20 @@ def _that_reach(instances: list[Instance], url: str) -> list[Instance]:
 
 class _Run:
     def __init__(
-        self, options: Options, world: World, targets: Targets, result: RunResult, on_result: OnResult
+        self,
+        options: Options,
+        world: World,
+        targets: Targets,
+        result: RunResult,
+        on_result: OnResult,
+        on_begin: OnBegin,
     ) -> None:
         self._options = options
         self._world = world
         self._targets = targets
         self._result = result
         self._on_result = on_result
+        self._on_begin = on_begin
 
     async def play(self, instances: Sequence[Instance]) -> None:
         """Play all of them, so many at a time. Those that wait for bounds of time go first: others fill the gaps.
@@ -135,6 +157,7 @@ class _Run:
 
         async def work() -> None:
             for instance in queue:
+                self._on_begin(instance)
                 found = await self._play_often(instance)
                 self._result.results.append(found)
                 self._on_result(found)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+import signal
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 
 import pytest
 
-from .conftest import Here
+from graftwire.conformance.reports import NAMES
+from graftwire.conformance.reports.tally import SYMBOLS, State
+
+from .conftest import Here, command, running
 
 TARGET = ("--", sys.executable, "-m", "graftwire.conformance.reference")
 ONE = ("conform", "--case", "call.unary", "--link", "tcp", "--role", "acceptor")
@@ -18,7 +27,10 @@ ONE = ("conform", "--case", "call.unary", "--link", "tcp", "--role", "acceptor")
 def test_it_passes(here: Here) -> None:
     done = here(*ONE, *TARGET)
     assert (done.code, done.err) == (0, "")
-    assert done.out.startswith("1 passed in ")
+    lines = done.out.splitlines()
+    assert lines[0].startswith("Graftwire conformance of graftwire reference (")
+    assert "cases that passed wherever they were played: 1 of 1 MUST" in lines
+    assert lines[-1].startswith("Conforms in everything that was played (exit code 0: ")
 
 
 def test_a_peer_that_runs_is_attached_to(here: Here) -> None:
@@ -36,10 +48,87 @@ def test_as_json(here: Here) -> None:
 def test_each_result_as_a_line(here: Here, tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     assert here(*ONE, "--repeat", "2", "--jsonl", str(path), *TARGET).code == 0
-    (line,) = path.read_text().splitlines()
-    told = json.loads(line)
+    run, told, summary = map(json.loads, path.read_text().splitlines())
+    assert (run["type"], run["planned"], summary["passed"]) == ("run", 1, 1)
     assert (told["case"], told["verdict"], told["plays"], told["passes"]) == ("call.unary", "passed", 2, 2)
-    assert told["transcript"]["frames"][0]["kind"] == "HELLO"
+
+
+def test_all_reports(here: Here, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    done = here(*ONE, "--report", str(tmp_path / "reports"), "--html", str(page), *TARGET)
+    assert (done.code, done.err) == (0, "")
+    assert {each.name for each in (tmp_path / "reports").iterdir()} == set(NAMES.values())
+    assert page.read_bytes() == (tmp_path / "reports" / "report.html").read_bytes()
+    assert done.out.splitlines()[-5:] == [
+        f"wrote {page}",
+        *(f"wrote {tmp_path / 'reports' / name}" for name in NAMES.values()),
+    ]
+
+
+def test_a_failure_is_said_and_how_to_play_it_again(here: Here, tmp_path: Path) -> None:
+    path = tmp_path / "junit.xml"
+    done = here("conform", "--case", "call.unary", "--ca", "no ca", "--junit", str(path), "tcp://127.0.0.1:1")
+    assert done.code == 1
+    first, second, *_ = done.out.splitlines()
+    assert first.startswith(f"{SYMBOLS[State.FAILED]} failed  call.unary acceptor tcp: ")
+    assert second == "    MUST CALL-6; --case call.unary --role acceptor --link tcp"
+    assert "--link tcp --ca 'no ca' tcp://127.0.0.1:1" in path.read_text(encoding="utf-8")
+
+
+def test_reports_of_a_run_that_is_interrupted(tmp_path: Path) -> None:
+    """What was played up to then is in them, and they say that it is not all."""
+    with running("conform", "--report", str(tmp_path / "r"), "--jobs", "2", *TARGET, cwd=tmp_path) as run:
+        while not list(Path(tmp_path).glob("r")):
+            time.sleep(0.05)
+        time.sleep(3)
+        done = run.stop(signal.SIGINT)
+    assert done.code == 130
+    assert "Traceback" not in done.err
+    assert "Not judged: the run is not complete (the run was interrupted)" in done.out
+    summary = json.loads((tmp_path / "r" / "results.jsonl").read_text().splitlines()[-1])
+    assert summary["partial"].startswith("the run was interrupted: ")
+    assert "This report is partial." in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_terminal_sees_how_far_it_is(tmp_path: Path) -> None:
+    out = on_a_terminal(command([*ONE, *TARGET]), tmp_path, {"TERM": "xterm-256color"})
+    assert "0 of 1" in out
+    assert "call.unary acceptor tcp" in out
+    assert "\x1b[32m" in out
+    assert "Conforms in everything that was played" in out
+
+
+def test_a_terminal_without_colours(tmp_path: Path) -> None:
+    out = on_a_terminal(command([*ONE, *TARGET]), tmp_path, {"TERM": "xterm-256color", "NO_COLOR": "1"})
+    assert "0 of 1" in out
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", out)
+
+
+def test_a_dumb_terminal_gets_lines(tmp_path: Path) -> None:
+    out = on_a_terminal(command([*ONE, *TARGET]), tmp_path, {"TERM": "dumb"})
+    assert "\x1b" not in out
+    assert out.splitlines()[0].startswith("Graftwire conformance of graftwire reference")
+
+
+def on_a_terminal(words: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """Run a command on a terminal of its own; all that it wrote there."""
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (30, 100))
+    cleaned = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
+    process = subprocess.Popen(
+        words, cwd=folder, stdin=its, stdout=its, stderr=its, env={**cleaned, **environment}
+    )
+    os.close(its)
+    written = b""
+    try:
+        while data := os.read(ours, 65_536):
+            written += data
+    except OSError:  # nobody has the other end any more
+        pass
+    finally:
+        os.close(ours)
+    assert process.wait(60) == 0
+    return written.decode()
 
 
 def test_a_known_failure_that_passes_fails_the_run(here: Here, tmp_path: Path) -> None:
@@ -92,7 +181,16 @@ def test_a_list_that_can_not_be_understood(here: Here, tmp_path: Path, text: str
         (("http://localhost",), "a peer to attach to has a URL that begins with tcp, tls, ws, wss or unix"),
         (("--known-failures", "/no/where", *TARGET), "/no/where can't be read: no such file or directory"),
         (("--implements", "/no/where", *TARGET), "/no/where can't be read: no such file or directory"),
-        (("--jsonl", "/no/where/at", *TARGET), "/no/where/at can't be written: no such file or directory"),
+        (
+            ("--jsonl", "/no/where/at", *TARGET),
+            "/no/where/at can't be written: there is no directory /no/where",
+        ),
+        (("--html", "/", *TARGET), "--html needs a file, and / is a directory"),
+        (("--report", "/dev/null", *TARGET), "/dev/null can't be a directory of reports: it is a file"),
+        (
+            ("--html", "x", "--junit", "x", *TARGET),
+            "x is asked for twice; give each report a file of its own",
+        ),
         (("--repeat", "x", *TARGET), "--repeat takes a whole number"),
     ],
 )
@@ -123,7 +221,7 @@ def test_what_is_not_implemented_is_not_failed(here: Here, tmp_path: Path) -> No
     arguments = ("conform", "--case", "call.unary", "--link", "tcp", "--role", "initiator")
     done = here(*arguments, "--implements", str(path), *TARGET)
     assert done.code == 0
-    assert done.out.startswith("1 not-implemented in ")
+    assert " s: 1 not implemented\n" in done.out
 
 
 def test_a_reference_that_nobody_speaks_to() -> None:

@@ -1,0 +1,115 @@
+"""JSON lines: one of the run, one for each result, one of the summary.
+
+Their schema is in docs/reference/conformance-reports.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from ..results import CaseResult, RunResult
+from ..roles import Level
+from ..setups import Secrets
+from .secrecy import Redactor
+from .tally import State, Tally, state
+from .transcripts import told
+
+SCHEMA: Final = "graftwire-conformance-report/1"
+ROWS: Final = 400  # of one transcript
+
+
+def json_lines(run: RunResult, secrets: Secrets | None = None) -> Iterator[bytes]:
+    """The lines, each with its end. Texts are ASCII, so that no reader can trip over an encoding."""
+    tally, redactor = Tally(run), Redactor(secrets)
+    yield _line(_run(tally), redactor)
+    for each in run.results:
+        yield _line(_result(tally, each, redactor), redactor)
+    yield _line(_summary(tally), redactor)
+
+
+def _run(tally: Tally) -> dict[str, Any]:
+    run = tally.run
+    return {
+        "type": "run",
+        "schema": SCHEMA,
+        "suite": run.version,
+        "protocol": run.protocol,
+        "started": run.started,
+        "targets": run.targets,
+        "command": run.command,
+        "options": run.options,
+        "roles": run.roles,
+        "links": run.links,
+        "planned": run.planned,
+    }
+
+
+def _result(tally: Tally, result: CaseResult, redactor: Redactor) -> dict[str, Any]:
+    described = tally.cases.get(result.case)
+    found: dict[str, Any] = {
+        "type": "result",
+        "name": result.name,
+        "case": result.case,
+        "chapter": result.chapter,
+        "clauses": list(result.clauses),
+        "level": result.level,
+        "role": result.role,
+        "link": result.link,
+        "setup": result.setup,
+        "says": described.says if described is not None else "",
+        "verdict": result.verdict,
+        "known": result.known,
+        "stale": result.stale,
+        "detail": result.detail,
+        "expected": result.expected,
+        "happened": result.happened,
+        "seconds": result.seconds,
+        "plays": result.plays,
+        "passes": result.passes,
+        "replay": tally.replay(result),
+        "usage": None if result.usage is None else msgspec.to_builtins(result.usage),
+        "transcript": None,
+    }
+    if result.transcript is not None and state(result) is not State.PASSED:
+        found["transcript"] = msgspec.to_builtins(told(result.transcript, redactor, rows=ROWS))
+    return found
+
+
+def _summary(tally: Tally) -> dict[str, Any]:
+    run, counts = tally.run, tally.counts
+    return {
+        "type": "summary",
+        "seconds": run.seconds,
+        "results": len(run.results),
+        "passed": counts[State.PASSED] + counts[State.STALE],
+        "failed": counts[State.FAILED],
+        "known": counts[State.KNOWN],
+        "stale": counts[State.STALE],
+        "not-implemented": counts[State.NOT_IMPLEMENTED],
+        "errored": counts[State.ERRORED],
+        "cases": {level: dict(zip(("passed", "of"), tally.passed(level), strict=True)) for level in Level},
+        "clauses-without-case": [each for each, by in tally.clauses.items() if not by],
+        "problems": run.problems,
+        "unknown": run.unknown,
+        "partial": tally.partial or None,
+        "exit": None if run.ended else int(run.exit),
+        "reason": tally.reason,
+    }
+
+
+def _line(value: dict[str, Any], redactor: Redactor) -> bytes:
+    return json.dumps(_redacted(value, redactor), separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def _redacted(value: Any, redactor: Redactor) -> Any:
+    if isinstance(value, str):
+        return redactor.text(value)
+    if isinstance(value, dict):
+        return {key: _redacted(each, redactor) for key, each in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list | tuple):
+        return [_redacted(each, redactor) for each in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
