@@ -76,7 +76,7 @@ export class Caller {
   async prove({ scheme, proof }) {
     const session = this.#session;
     if (!session.setup.trust.mayProve(session.link)) throw new CallError(CODE.UNAUTHENTICATED, null, false);
-    await this.#until(() => session.core.isOpen);
+    for (; !session.core.isOpen; await session.changed()) this.#goOn();
     this.#proof = { scheme, proof };
     const proved = new Promise((resolve, reject) => {
       this.#proved = { resolve, reject };
@@ -97,14 +97,9 @@ export class Caller {
 
   // ---------------------------------------------------------------- making a call
 
-  async #until(holds, stop = () => {}) {
-    const session = this.#session;
-    for (;;) {
-      stop();
-      if (!session.mayCall) throw this.#ended ?? new CallError(CODE.UNAVAILABLE, null, false);
-      if (holds()) return;
-      await session.changed();
-    }
+  /** Raises where no call can be made any more. */
+  #goOn() {
+    if (!this.#session.mayCall) throw this.#ended ?? new CallError(CODE.UNAVAILABLE, null, false);
   }
 
   /** Make a call, as soon as the other side takes it. Raises CallError where it was not sent.
@@ -116,12 +111,18 @@ export class Caller {
     const session = this.#session;
     const body = encodeValue([positional, new Map()]);
     const stop = () => {
+      this.#goOn();
       if (signal.aborted) throw new CallError(CODE.CANCELLED, null, false);
       if (performance.now() >= deadline) throw new CallError(CODE.DEADLINE_EXCEEDED, null, false);
     };
     const alarm = deadline && setTimeout(() => session.wake(), deadline - performance.now());
     try {
-      await this.#until(() => session.core.isOpen && session.calls.mayCall(body.length), stop);
+      stop();
+      // others wait, too: between the last look and the CALL there must be no await
+      while (!(session.core.isOpen && session.calls.mayCall(body.length))) {
+        await session.changed();
+        stop();
+      }
     } finally {
       clearTimeout(alarm);
     }

@@ -243,6 +243,7 @@ export class Core {
   sent(frame) {
     switch (frame.kind) {
       case KIND.HELLO:
+      case KIND.RELEASE:
         return undefined;
       case KIND.AUTH:
         if (this.#proving.state === IDLE) this.#proving.rounds = 0;

@@ -189,7 +189,7 @@ export class Receiver {
   /** ERROR internal has a number and not a word; the words are in the log, under that number (ERR-4). */
   #internal(id, error) {
     const number = randomBytes(8);
-    this.#service.log(`${number.toString('hex')}: ${error.name}`);
+    this.#service.log(`${number.toString('hex')}: ${error.stack}`);
     return errorFrame(id, CODE.INTERNAL, encodeValue(number));
   }
 }
