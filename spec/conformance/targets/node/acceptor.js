@@ -7,9 +7,11 @@ import { Session } from './session.js';
 /** Serve until the lines end, or say `stop`. */
 export async function accept(opening, setup, lines) {
   const sessions = new Set();
+  let drained;
   const opened = async (link) => {
     const session = new Session(link, 'acceptor', setup);
     sessions.add(session);
+    if (drained !== undefined) session.drain(); // it was on its way
     await session.ended;
     sessions.delete(session);
   };
@@ -18,10 +20,11 @@ export async function accept(opening, setup, lines) {
   for (const name of opening.links) {
     listeners.set(name, await listen(name, { directory, files, origins, seconds: bounds.handshake }, opened));
   }
-  const drain = async () => {
+  const drainAll = () => {
     for (const listener of listeners.values()) listener.close();
-    await Promise.all([...sessions].map((session) => session.drain()));
+    return Promise.all([...sessions].map((session) => session.drain()));
   };
+  const drain = () => (drained ??= drainAll());
   const listening = Object.fromEntries([...listeners].map(([name, { url }]) => [name, url]));
   say({ ready: true, listening, name: setup.name, implements: setup.implements });
   for await (const { command } of lines) {

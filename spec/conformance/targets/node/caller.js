@@ -85,7 +85,7 @@ export class Caller {
     await proved;
   }
 
-  /** The schemes of the tests answer a challenge with the proof, without the byte that says how many rounds there are. */
+  /** The answer to a challenge, in the schemes of the tests: the proof without the byte that counts the rounds. */
   challenged() {
     const { scheme, proof } = this.#proof;
     this.#session.send({ kind: KIND.AUTH, scheme, proof: proof.subarray(0, -1) });
@@ -104,8 +104,8 @@ export class Caller {
 
   /** Make a call, as soon as the other side takes it. Raises CallError where it was not sent.
    *
-   * `positional` are the arguments; `deadline` is in milliseconds, of performance.now(); `trace` and `credential` are as
-   * frames have them; `signal`, once aborted (and the session woken), keeps the call from being made.
+   * `positional` are the arguments; `deadline` is in milliseconds, of performance.now(); `trace` and `credential` are
+   * as frames have them; `signal`, once aborted (and the session woken), keeps the call from being made.
    */
   async begin({ target, shape, positional, deadline, trace, credential, signal }) {
     const session = this.#session;
@@ -207,8 +207,8 @@ function contextOf(deadline, trace) {
 
 const NOTHING_RAN = [CODE.UNAUTHENTICATED, CODE.DENIED, CODE.UNKNOWN_TARGET, CODE.OVERLOADED, CODE.UNAVAILABLE];
 
-/** What the user is told of an ERROR. A body that is not what section 11 says makes it *internal* (ERR-2). */
-function errorOf({ code, body }) {
+/** What the user is told of an ERROR. A body that is not what section 11 says makes it *internal*, without one (ERR-2). */
+export function errorOf({ code, body }) {
   if (body === null) return new CallError(code, null, !NOTHING_RAN.includes(code));
   let value;
   try {

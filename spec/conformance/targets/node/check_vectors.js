@@ -6,6 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { decodeArguments } from './arguments.js';
+import { errorOf } from './caller.js';
 import { Core } from './core.js';
 import { decodeFrame, encodeFrame, limitsOf } from './frames.js';
 import { CODE_NAMES, DEFAULT_LIMITS, KIND, SessionError, ValueRefused } from './standard.js';
@@ -47,7 +48,10 @@ const nobody = new Proxy({}, { get: () => () => undefined });
 
 // ---------------------------------------------------------------- values and bodies
 
-const TYPES = { 0: 'datetime', 4: 'decimal', 37: 'uuid', 258: 'set', 1004: 'date', 41991: 'reference', 41992: 'duration', 41993: 'time' };
+const TYPES = {
+  0: 'datetime', 4: 'decimal', 37: 'uuid', 258: 'set', 1004: 'date', 41991: 'reference', 41992: 'duration',
+  41993: 'time',
+};
 
 /** A value as the vectors describe it. */
 function described(value) {
@@ -110,16 +114,20 @@ function checkValues() {
 }
 
 function checkBodies() {
-  for (const vector of vectors('bodies').filter(({ body }) => body === 'call')) {
-    const bytes = bytesOf(vector.hex, vector.hex_parts);
-    const refused = refusal(() => decodeArguments(bytes), ValueRefused);
-    if (Boolean(vector.error) !== Boolean(refused)) differs('bodies', vector, refused ? 'was refused' : 'was taken');
+  for (const vector of vectors('bodies')) {
+    const body = bytesOf(vector.hex, vector.hex_parts);
+    const refused =
+      vector.body === 'call'
+        ? refusal(() => decodeArguments(body), ValueRefused) !== undefined
+        : errorOf({ code: CODE_NAMES.indexOf(vector.body), body }).body === null;
+    const isBad = 'error' in vector || 'refused' in vector;
+    if (isBad !== refused) differs('bodies', vector, refused ? 'was refused' : 'was taken');
   }
 }
 
 // ---------------------------------------------------------------- frames and sessions
 
-/** An acceptor's core reads these bytes, as the first frame if they are a HELLO, and then the end of the link. */
+/** An acceptor's core reads these bytes first, and then the end of the link. */
 function readFrame(bytes) {
   const core = new Core('acceptor', DEFAULT_LIMITS, nobody);
   core.feed(bytes);
@@ -134,7 +142,7 @@ function checkFrames() {
       if (!encodeFrame(frame).equals(bytes)) differs('frames', vector, 'other bytes when encoded anew');
       continue;
     }
-    // that the length fits is the splitter's matter, all else the codec's; a HELLO without a common version is the core's
+    // the length is the splitter's matter, a HELLO without a common version the core's, and all else the codec's
     const aboutLength = ['FRAME-1', 'FRAME-2', 'FRAME-8', 'LINK-2'].includes(vector.clause);
     const read = () => (aboutLength || vector.error === 'version' ? readFrame(bytes) : decodeFrame(bytes.subarray(4)));
     const refused = refusal(read, SessionError);
@@ -192,5 +200,6 @@ checkBodies();
 checkFrames();
 checkSessions();
 for (const each of differences) console.log(each);
-console.log(Object.entries(counts).map(([file, count]) => `${file}: ${count}`).join(', '), `; differences: ${differences.length}`);
+const counted = Object.entries(counts).map(([file, count]) => `${file}: ${count}`);
+console.log(`${counted.join(', ')}; differences: ${differences.length}`);
 process.exitCode = differences.length ? 1 : 0;

@@ -1,5 +1,5 @@
-// The bounds of time of a session: for HELLO (HELLO-10), for silence (KEEP-3), for a frame that does not get on (KEEP-4),
-// for leaving. Whoever is silent too long is told `unavailable`.
+// The bounds of time of a session: for HELLO (HELLO-10), for an exchange (AUTH-5), for silence (KEEP-3), for a frame
+// that does not get on (KEEP-4), for leaving.
 
 import { CODE, SessionError } from './standard.js';
 

@@ -1,5 +1,5 @@
-// Dates and times, which are texts on the wire (VAL-9, VAL-10, VAL-11). JavaScript's Date knows milliseconds only, so the
-// texts are kept as they are, and judged here.
+// Dates and times, which are texts on the wire (VAL-9, VAL-10, VAL-11). JavaScript's Date knows milliseconds only, so
+// the texts are kept as they are, and judged here.
 
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
 const TIME = /^(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{0,5}[1-9])?$/;

@@ -107,7 +107,7 @@ export function makeService(canaries) {
     { name: 'note', type: orNull(text), needed: false },
   ]);
   const same = ([given]) => given;
-  // A method is {shape, parameters, items, run}: the shape is unary and the items are anything unless it says otherwise.
+  // a method is {shape, parameters, items, run}: unary, and with items of any type, unless it says otherwise
   const methods = {
     echo: { parameters: value(any), run: same },
     integer: { parameters: value(integer), run: same },

@@ -1,5 +1,5 @@
 // A session over a link: it writes what is to be written, in order; reads and hands on what the core has found right;
-// opens, leaves, and ends. The calls themselves are in receiver.js and caller.js, proofs in judging.js, time in keeper.js.
+// opens, leaves, and ends. Calls are in receiver.js and caller.js, proofs in judging.js, time in keeper.js.
 
 import { Caller } from './caller.js';
 import { Core } from './core.js';
@@ -14,7 +14,7 @@ const DISCARDED = 65_536; // bytes that are read and dropped at the end, at the 
 /** A session; it begins when it is made.
  *
  * `setup` is what the target was told: {limits, bounds, trust, service}. `ended` resolves when the link is closed, with
- * the code that the session failed with, or 0. `ready` resolves when calls can be made: the other side's HELLO was read.
+ * the code that the session failed with, or 0.
  */
 export class Session {
   #outbox = [];
@@ -235,7 +235,7 @@ export class Session {
     this.#over(closeCode);
   }
 
-  /** Nothing more is written. What runs is cancelled, what waits fails; the link is closed when it has been read out. */
+  /** Nothing more is written. What runs is cancelled, what waits fails; the link is read out and closed. */
   #over(closeCode = 1000) {
     this.#isOver = true;
     this.core.closed = true;
@@ -257,7 +257,7 @@ export class Session {
     await this.ended;
   }
 
-  /** Leave as LEAVE-3 says: nothing is refused at first, and the other side learns that it should make no more calls. */
+  /** Leave as LEAVE-3 says: nothing is refused at first, and the other side makes no more calls. */
   async drain() {
     this.keeper.leaveBy(() => this.#leaveNow());
     if (this.core.isOpen && !this.#left) {

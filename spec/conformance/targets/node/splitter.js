@@ -19,7 +19,7 @@ export class Splitter {
       return;
     }
     if (this.#end + bytes.length > this.#buffer.length) {
-      // twice as much as is needed, so that a frame that comes byte by byte is not copied for each of them; always a new
+      // twice what is needed, so that a frame that comes byte by byte is not copied for each of them; always a new
       // buffer, since payloads that were given away are parts of the old one
       const larger = Buffer.allocUnsafe(2 * (kept + bytes.length));
       this.#buffer.copy(larger, 0, this.#start, this.#end);

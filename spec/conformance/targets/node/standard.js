@@ -1,5 +1,5 @@
-// Numbers and names of the standard (spec/PROTOCOL.md): kinds of frames, codes of errors, limits. And the two ways in
-// which a reader refuses: a whole session, or one value.
+// Numbers and names of the standard (spec/PROTOCOL.md): kinds of frames, codes of errors, limits. And the three
+// ways in which something fails: a session, a value, a call.
 
 export const KIND = Object.freeze({
   HELLO: 0, AUTH: 1, CHALLENGE: 2, ACCEPTED: 3, CALL: 5, RESULT: 6, ERROR: 7, CANCEL: 8, ITEM: 9, END: 10,

@@ -1,10 +1,10 @@
-// The WebSocket handshake, at both ends: exactly the headers of WS-6, no extension, one subprotocol, no query. What else
-// a request holds (cookies, authorization) is not looked at.
+// The WebSocket handshake, at both ends: exactly the headers of WS-6, no extension, one subprotocol, no query. What
+// else a request holds (cookies, authorization) is not looked at.
 
 import { createHash, randomBytes } from 'node:crypto';
 import http from 'node:http';
 
-import { WebSocketLink } from './websocket.js';
+import { WRONG, WebSocketLink, closeFrame } from './websocket.js';
 
 const SUBPROTOCOL = 'graftwire.1';
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'; // RFC 6455, section 1.3
@@ -19,8 +19,8 @@ const words = (header = '') => header.toLowerCase().split(',').map((word) => wor
 function refusalOf({ method, url, headers, httpVersion }, origins) {
   if (url.includes('?')) return 400;
   if (url !== PATH) return 404;
-  if (method !== 'GET' || httpVersion !== '1.1') return 400;
   if (!words(headers.upgrade).includes('websocket') || headers['sec-websocket-version'] !== '13') return 426;
+  if (method !== 'GET' || httpVersion !== '1.1') return 400;
   if (headers.host === undefined) return 400;
   if (!/^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? '')) return 400;
   const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
@@ -28,33 +28,42 @@ function refusalOf({ method, url, headers, httpVersion }, origins) {
   return headers.origin === undefined || origins.includes(headers.origin) ? undefined : 403;
 }
 
+const plainAnswer = (status) =>
+  `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+
+const handshakeAnswer = (key) =>
+  'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+  `Sec-WebSocket-Accept: ${acceptOf(key)}\r\nSec-WebSocket-Protocol: ${SUBPROTOCOL}\r\n\r\n`;
+
 /** Answer handshakes on an HTTP server, and everything else shortly; `opened` is given each link. */
 export function answerHandshakes(server, { isProtected, origins, seconds }, opened) {
-  server.on('connection', (socket) => {
-    // slow requests hold a connection for so long, and no longer
+  const timers = new WeakMap();
+  server.on(isProtected ? 'secureConnection' : 'connection', (socket) => {
+    // a slow request, or none, holds a connection for so long and no longer
     const timer = setTimeout(() => socket.destroy(), seconds * 1_000);
     socket.once('close', () => clearTimeout(timer));
-    socket.handshakeTimer = timer;
+    timers.set(socket, timer);
   });
+  server.on('clientError', (_, socket) => socket.end(plainAnswer(400)));
   server.on('request', (request, response) => {
     const isHealth = request.method === 'GET' && request.url === '/healthz';
     const status = isHealth ? 200 : refusalOf(request, origins) ?? 426;
     response.writeHead(status, { Connection: 'close', 'Content-Length': 0 }).end();
   });
-  server.on('upgrade', (request, socket, head) => {
+  server.on('upgrade', (request, socket, early) => {
     socket.on('error', () => {});
     const status = refusalOf(request, origins);
     if (status !== undefined) {
-      socket.end(`HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      socket.end(plainAnswer(status));
       return;
     }
-    clearTimeout((socket.handshakeTimer ?? socket._parent?.handshakeTimer));
-    const accept = acceptOf(request.headers['sec-websocket-key']);
-    socket.write(
-      'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-        `Sec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: ${SUBPROTOCOL}\r\n\r\n`,
-    );
-    opened(new WebSocketLink(socket, isProtected, false, head));
+    socket.write(handshakeAnswer(request.headers['sec-websocket-key']));
+    if (early.length > 0) {
+      socket.end(closeFrame(WRONG)); // WS-8: it was sent before the answer can have been read
+      return;
+    }
+    clearTimeout(timers.get(socket));
+    opened(new WebSocketLink(socket, isProtected, false));
   });
 }
 

@@ -44,10 +44,6 @@ function serverFor(name, { files, origins, seconds }, opened) {
 export async function listen(name, { directory, ...options }, opened) {
   const server = serverFor(name, options, opened);
   server.on('tlsClientError', (_, socket) => socket.destroy());
-  server.on('clientError', (_, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-    else socket.destroy();
-  });
   const file = path.join(directory, 'socket');
   await new Promise((resolve, reject) => {
     server.on('error', reject);

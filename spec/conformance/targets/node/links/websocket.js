@@ -1,5 +1,5 @@
-// ws and wss behind their handshake: frames travel in binary messages (RFC 6455, and section 17.2 of the standard). Both
-// ends are here; the one difference is who masks.
+// ws and wss behind their handshake: frames travel in binary messages (RFC 6455, and section 17.2 of the standard).
+// Both ends are here; the one difference is who masks.
 
 import { randomBytes } from 'node:crypto';
 
@@ -12,7 +12,7 @@ const PONG = 10;
 const LARGEST_CONTROL = 125;
 
 const ENDED = 1000;
-const WRONG = 1002;
+export const WRONG = 1002;
 const TEXT_MESSAGE = 1003;
 
 /** A link over a socket whose WebSocket handshake is done; `rest` are bytes that came behind it. */
@@ -29,7 +29,7 @@ export class WebSocketLink {
   #saidClose = false;
   #isClosed = false; // the other side's Close was read, or something that makes reading on pointless
 
-  constructor(socket, isProtected, isClient, rest = Buffer.alloc(0)) {
+  constructor(socket, isProtected, isClient, rest) {
     this.#socket = socket;
     this.isProtected = isProtected;
     this.#isClient = isClient;
@@ -44,7 +44,7 @@ export class WebSocketLink {
     socket.on('end', () => this.#end());
     socket.on('error', () => {}); // 'close' follows
     socket.on('close', () => session.onClose());
-    if (this.#rest.length > 0) process.nextTick(() => this.#read(this.#rest)); // the session is not made yet
+    if (this.#rest?.length > 0) process.nextTick(() => this.#read(this.#rest)); // the session is not made yet
   }
 
   get isFull() {
@@ -75,9 +75,7 @@ export class WebSocketLink {
   halfClose(code = ENDED) {
     if (!this.#saidClose) {
       this.#saidClose = true;
-      const payload = Buffer.alloc(2);
-      payload.writeUInt16BE(code);
-      this.#write(CLOSE, payload);
+      this.#write(CLOSE, closePayload(code));
     }
     if (this.#isClosed) this.#socket.end();
   }
@@ -117,10 +115,8 @@ export class WebSocketLink {
     const lengthSize = { 126: 2, 127: 8 }[short] ?? 0;
     const size = 2 + lengthSize + (isMasked ? 4 : 0);
     if (kept.length < size) return false;
-    const length = lengthSize === 0 ? short : Number(kept.readUIntBE(lengthSize === 8 ? 4 : 2, lengthSize === 8 ? 6 : 2));
-    if ((lengthSize === 8 && (kept.readUInt16BE(2) !== 0 || length < 65_536)) || (lengthSize === 2 && length < 126)) {
-      return this.#abandon(); // more than anybody sends, or not in its shortest form
-    }
+    const length = lengthAt(kept, lengthSize);
+    if (length === undefined) return this.#abandon();
     const mask = isMasked ? kept.subarray(size - 4, size) : undefined;
     this.#kept = kept.subarray(size);
     this.#frame = { opcode, final, mask, left: length, at: 0 };
@@ -193,6 +189,25 @@ export class WebSocketLink {
     if (!isOrderly) this.#session.onEnd(false);
     this.#socket.end();
   }
+}
+
+/** The length in a head; undefined for one that is not in its shortest form, or longer than anything that is sent. */
+function lengthAt(head, size) {
+  if (size === 0) return head[1] & 127;
+  const length = size === 2 ? head.readUInt16BE(2) : head.readBigUInt64BE(2);
+  if (length < (size === 2 ? 126 : 65_536) || length > Number.MAX_SAFE_INTEGER) return undefined;
+  return Number(length);
+}
+
+function closePayload(code) {
+  const payload = Buffer.alloc(2);
+  payload.writeUInt16BE(code);
+  return payload;
+}
+
+/** A Close frame of an acceptor, for a connection that does not become a link. */
+export function closeFrame(code) {
+  return Buffer.concat([Buffer.of(0x80 | CLOSE, 2), closePayload(code)]);
 }
 
 function masked(payload, mask, at) {
