@@ -134,6 +134,7 @@ export class Session {
     this.#guard(() => {
       this.#unwhole += this.core.feed(bytes);
     });
+    if (this.#isOver) return;
     this.keeper.frameUnderWay(this.core.inFrame);
     this.wake();
     this.#leaveIfIdle();
@@ -161,7 +162,8 @@ export class Session {
   onEnd(orderly) {
     this.#guard(() => this.core.finish());
     if (!this.#isOver) {
-      if (!orderly) this.#code = CODE.UNAVAILABLE;
+      // who leaves in peace says so before (LEAVE-9)
+      if (!orderly || !this.#leaving) this.#code = CODE.UNAVAILABLE;
       this.#over();
     }
   }
