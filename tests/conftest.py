@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("graftwire", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("graftwire")
 
-PACKAGES = {"systemd-analyze": "systemd"}
-"""What to install for a program that is called otherwise."""
+
+# Packages of Debian and Ubuntu that are not named as their program.
+PACKAGES = {"node": "nodejs", "systemd-analyze": "systemd"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -23,8 +24,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("external"):
         missing = [program for program in marker.args if shutil.which(program) is None]
         if missing:
-            names = " ".join(PACKAGES.get(program, program) for program in missing)
-            advice = f"not installed: {names} (Debian, Ubuntu: apt-get install {names}; macOS: brew install {names})"
+            names = " ".join(missing)
+            packages = " ".join(PACKAGES.get(program, program) for program in missing)
+            advice = f"not installed: {names} (Debian, Ubuntu: apt-get install {packages}; macOS: brew install {names})"
             if os.environ.get("CI"):
                 pytest.fail(advice, pytrace=False)
             pytest.skip(advice)

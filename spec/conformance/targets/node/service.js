@@ -1,0 +1,165 @@
+// The interface `Conformance` that every target hosts (TARGETS.md), but for the methods that need references. Integers
+// are BigInt here, as in values.js.
+
+import { any, bytes, float, integer, orNull, record, text } from './arguments.js';
+import { Declared } from './receiver.js';
+import { CLIENT_STREAM, SERVER_STREAM } from './standard.js';
+
+const LARGEST_RESULT = 2 ** 26; // bytes that `zeros` makes at the most: more than any frame holds, and no danger
+const BOTH = SERVER_STREAM | CLIENT_STREAM;
+
+/** Numbers by key, which sessions share. */
+class Counters extends Map {
+  add(key, more = 1n) {
+    this.set(key, this.of(key) + more);
+    return this.of(key);
+  }
+
+  of(key) {
+    return this.get(key) ?? 0n;
+  }
+}
+
+const counted = new Counters();
+const running = new Counters();
+const cancelled = new Counters();
+
+/** Count a call with this key while `run` goes on, and whether it was cancelled. */
+async function during(key, signal, run) {
+  running.add(key);
+  try {
+    return await run();
+  } finally {
+    running.add(key, -1n);
+    if (signal.aborted) cancelled.add(key);
+  }
+}
+
+function forEver(signal) {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+}
+
+const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+
+async function linger([key, seconds], { signal }) {
+  return during(key, signal, async () => {
+    try {
+      return await forEver(signal);
+    } finally {
+      await pause(seconds);
+    }
+  });
+}
+
+async function produce([count, size], { send }) {
+  for (let index = 0n; index < count; index++) await send(zeros(size));
+}
+
+async function endless([key, size], { send, signal }) {
+  return during(key, signal, async () => {
+    for (;;) await send(zeros(size));
+  });
+}
+
+function zeros(count) {
+  return Buffer.alloc(Number(count < LARGEST_RESULT ? count : LARGEST_RESULT));
+}
+
+async function sum(_, { items }) {
+  let found = 0n;
+  for await (const item of items) found += item;
+  return found;
+}
+
+async function total(_, { items }) {
+  let found = 0n;
+  for await (const item of items) found += BigInt(item.length);
+  return found;
+}
+
+async function first(_, { items }) {
+  for await (const item of items) return item;
+  return null;
+}
+
+async function each(_, { items, send }) {
+  for await (const item of items) await send(item);
+}
+
+async function breaks([count], { send }, crash) {
+  for (let number = 1n; number <= count; number++) await send(number);
+  crash();
+}
+
+const parameter = (name, type, ...more) => ({ name, type, ...(more.length ? { default: more[0] } : {}) });
+const value = (type) => [parameter('value', type)];
+const key = parameter('key', text);
+
+/** The service that a session hosts: `find` gives a method by its target; `log` writes to standard error. */
+export function makeService(canaries) {
+  const crash = () => {
+    throw new Error(canaries.exception);
+  };
+  const note = record([
+    { name: 'id', type: integer, needed: true },
+    { name: 'note', type: orNull(text), needed: false },
+  ]);
+  const same = ([given]) => given;
+  // a method is {shape, parameters, items, run}: unary, and with items of any type, unless it says otherwise
+  const methods = {
+    echo: { parameters: value(any), run: same },
+    integer: { parameters: value(integer), run: same },
+    number: { parameters: value(float), run: same },
+    text: { parameters: value(text), run: same },
+    record: { parameters: value(note), run: same },
+    add: { parameters: [parameter('a', integer), parameter('b', integer, 1n)], run: ([a, b]) => a + b },
+    default: {
+      parameters: [parameter('value', text, canaries.default)],
+      run: ([given]) => BigInt([...given].length), // characters, and not halves of surrogate pairs
+    },
+    size: { parameters: value(bytes), run: ([given]) => BigInt(given.length) },
+    zeros: { parameters: [parameter('count', integer)], run: ([count]) => zeros(count) },
+    produce: {
+      shape: SERVER_STREAM,
+      parameters: [parameter('count', integer), parameter('size', integer)],
+      run: produce,
+    },
+    endless: { shape: SERVER_STREAM, parameters: [key, parameter('size', integer)], run: endless },
+    sum: { shape: CLIENT_STREAM, items: integer, run: sum },
+    total: { shape: CLIENT_STREAM, items: bytes, run: total },
+    first: { shape: CLIENT_STREAM, run: first },
+    each: { shape: BOTH, run: each },
+    hold: {
+      shape: CLIENT_STREAM,
+      parameters: [key],
+      run: ([name], { signal }) => during(name, signal, () => forEver(signal)),
+    },
+    count: { parameters: [key], run: ([name]) => counted.add(name) },
+    counted: { parameters: [key], run: ([name]) => counted.of(name) },
+    wait: { parameters: [key], run: ([name], { signal }) => during(name, signal, () => forEver(signal)) },
+    linger: { parameters: [key, parameter('seconds', float)], run: linger },
+    running: { parameters: [key], run: ([name]) => running.of(name) },
+    cancelled: { parameters: [key], run: ([name]) => cancelled.of(name) },
+    fail: {
+      parameters: [parameter('text', text), parameter('number', integer)],
+      run: ([message, number]) => {
+        throw new Declared('Refused', message, new Map([['number', number]]));
+      },
+    },
+    crash: { run: crash },
+    breaks: {
+      shape: SERVER_STREAM,
+      parameters: [parameter('count', integer)],
+      run: (given, context) => breaks(given, context, crash),
+    },
+  };
+  const byTarget = new Map(
+    Object.entries(methods).map(([name, method]) => [`Conformance.${name}`, { shape: 0, ...method }]),
+  );
+  return {
+    find: (target) => byTarget.get(target),
+    log: (words) => process.stderr.write(`${words} (${canaries.log})\n`),
+  };
+}
