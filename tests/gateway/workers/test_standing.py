@@ -13,12 +13,11 @@ from graftwire.gateway.workers.standing import proof_of, standing_from
 from graftwire.protocol import values
 from graftwire.protocol.errors import ValueRefused
 
-SOON = datetime.now(UTC) + timedelta(seconds=100)
-
 
 async def test_all_of_it_arrives() -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=100)
     claims = {"groups": ["a"], "level": 3, "deep": {"none": None}}
-    identity = Identity("ada", "jwt", "issuer", frozenset({"clerk", "boss"}), SOON, claims)
+    identity = Identity("ada", "jwt", "issuer", frozenset({"clerk", "boss"}), soon, claims)
     found = standing_from(proof_of(Standing(identity, "jwt:file", 1.0)))
     assert (found.identity, found.voucher) == (identity, "jwt:file")
     assert found.identity.claims == claims
