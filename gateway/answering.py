@@ -148,12 +148,21 @@ class Answering:
 
     async def handle(self, call: IncomingCall) -> bytes:
         """Run a call and return its encoded result."""
-        host = self._host
         if self._guard.asks_nobody:
             self._admit_unasked(call)
-            method, plain = host.look_up(call), None
-        else:
-            method, plain = await self._admit(call)
+            return await self._run(call, self._host.look_up(call), None)
+        asked = _Asked(trio.current_time(), self._guard)
+        try:
+            await self._admit(call, asked)
+            assert asked.method is not None
+            return await self._run(call, asked.method, asked.plain)
+        finally:
+            if asked.method is not None and not isinstance(asked.method, Method):
+                asked.method.release()
+
+    async def _run(self, call: IncomingCall, method: Method | Forwarded, plain: Plain | None) -> bytes:
+        """Run a call that was admitted."""
+        host = self._host
         if isinstance(method, Method):
             args, kwargs = host.bind(call, method, host.decode(call) if plain is None else plain)
             running = host.runner.run(call, method, args, kwargs)
@@ -305,12 +314,11 @@ class Answering:
         )
         raise refused.error
 
-    async def _admit(self, call: IncomingCall) -> tuple[Method | Forwarded, Plain | None]:
+    async def _admit(self, call: IncomingCall, asked: _Asked) -> None:
         """Everything before the arguments (unless somebody has asked for those), and the one record of it.
 
         Raises CallError.
         """
-        asked = _Asked(trio.current_time(), self._guard)
         failed: Exception | None = None
         try:
             await self._decide(call, asked)
@@ -332,8 +340,6 @@ class Answering:
             await trio.lowlevel.checkpoint_if_cancelled()
         if failed is not None:
             raise failed from None
-        assert asked.method is not None
-        return asked.method, asked.plain
 
     async def _decide(self, call: IncomingCall, asked: _Asked) -> None:
         """The steps of clause CALL-11 up to the arguments. Raises Refused, and CallError for what is not a decision."""
@@ -352,6 +358,8 @@ class Answering:
             else:
                 asked.plugin, asked.permission = self._given(call, standing)
         asked.method = self._host.look_up(call)
+        if not isinstance(asked.method, Method):
+            asked.method.hold()
         if asked.request is not None and asked.guard.needs_arguments:
             asked.plain = self._host.decode(call)
             asked.request = replace(asked.request, arguments=asked.plain)

@@ -26,7 +26,7 @@ from .security.errors import SecurityChoiceMissing
 from .security.guard import SECONDS, Auth, Guard
 from .security.plugins import AuditSink, Authoriser, CredentialProvider
 from .security.proving import Prover
-from .workers.pools import here, open_pools
+from .workers.pools import Pools, here, open_pools
 
 _log: Final = logging.getLogger("graftwire.gateway")
 
@@ -48,8 +48,10 @@ class Gateway:
         prover: Prover | None = None,
         *,
         drain: float = DRAIN,
+        workers: Pools | None = None,
     ) -> None:
         self._host = host
+        self._workers = workers
         self._prover = prover
         self._limits = limits
         self._timing = timing
@@ -156,8 +158,17 @@ class Gateway:
         seconds = self._drain if seconds is None else seconds
         self.stop()
         async with trio.open_nursery() as nursery:
-            for session in list(self.sessions):
-                nursery.start_soon(session.drain, seconds)
+            nursery.start_soon(self._end_workers, seconds)
+            async with trio.open_nursery() as leaving:
+                for session in list(self.sessions):
+                    leaving.start_soon(session.drain, seconds)
+            nursery.cancel_scope.cancel()
+
+    async def _end_workers(self, seconds: float) -> None:
+        """A call in a worker that does not end within the bound ends with the worker."""
+        await trio.sleep(seconds)
+        if self._workers is not None:
+            self._workers.end()
 
     def stop(self) -> None:
         """Take no more connections; sessions go on."""
@@ -246,7 +257,7 @@ async def serve(
         if credential is not None:
             prover = Prover(credential, urls[0], plain=plain_proofs, seconds=plugin_seconds)
             await prover.start()
-        gateway = Gateway(host, limits, timing, prover, drain=drain)
+        gateway = Gateway(host, limits, timing, prover, drain=drain, workers=workers)
         async with running(gateway, urls, options if options is not None else ListenOptions()):
             yield gateway
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from graftwire.protocol import values
 from graftwire.protocol.errors import BadArguments, ErrorCode, UnknownTarget, ValueRefused
@@ -17,6 +17,9 @@ from .metadata.share import Shared, share
 from .running import Items, Runner
 from .security.guard import Guard
 
+if TYPE_CHECKING:
+    from .workers.pool import Pool
+
 THREADS: Final = 40  # plain `def` handlers that run at once
 
 
@@ -25,10 +28,20 @@ class Forwarded:
 
     __slots__ = ("how", "pool", "shape")
 
-    def __init__(self, pool: object, shape: int) -> None:
+    def __init__(self, pool: Pool | None, shape: int) -> None:
         self.pool = pool
         self.shape = shape
         self.how: Literal["elsewhere"] = "elsewhere"
+
+    def hold(self) -> None:
+        """A call is for it: where it runs goes on until `release`, whatever a reload says meanwhile."""
+        if self.pool is not None:
+            self.pool.hold()
+
+    def release(self) -> None:
+        """The call that was held is over."""
+        if self.pool is not None:
+            self.pool.release()
 
 
 class Forwarder(Protocol):
@@ -86,7 +99,7 @@ class Host:
         self.methods: dict[str, Method | Forwarded] = {}
         for name, hosted in (services or {}).items():
             self.methods |= methods_of(hosted, name)
-        self._elsewhere = elsewhere
+        self._forwarder = None if elsewhere is None else elsewhere.forwarder
         if elsewhere is not None:
             self.shared |= elsewhere.shared
             self.methods |= elsewhere.methods
@@ -99,7 +112,8 @@ class Host:
         """Host what another one would, under its guard, from the next call on; calls that run go on."""
         self.guard, self.shared = other.guard, other.shared
         self.methods, self.targets = other.methods, other.targets
-        self._elsewhere = other._elsewhere
+        # where nothing runs elsewhere any more, calls may be on their way there all the same
+        self._forwarder = other._forwarder or self._forwarder
         self._count = other._count
         self.runner.resize(self._count)
 
@@ -109,8 +123,8 @@ class Host:
 
     def forwarder(self) -> Forwarder:
         """What passes the calls of one session on to where they run; only where something runs elsewhere."""
-        assert self._elsewhere is not None
-        return self._elsewhere.forwarder()
+        assert self._forwarder is not None
+        return self._forwarder()
 
     def look_up(self, call: IncomingCall) -> Method | Forwarded:
         """What a call is for. Raises UnknownTarget, or BadArguments for another shape than the method's."""

@@ -227,23 +227,9 @@ class Runner:
 
 def incident(call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes]:
     """Write down what happened, here, under a number, and give the caller the number."""
-    return _numbered("incident %s: %s failed", call, exc_info=error)
-
-
-def lost(call: IncomingCall, error: Unavailable) -> tuple[ErrorCode, bytes]:
-    """The same for a call that was passed on, and whose answer can't come any more; it may have run (clause ERR-3).
-
-    There is no fault in any code to be found by a traceback: a process or a link has ended.
-    """
-    return _numbered("incident %s: %s was passed on, and its answer is lost: %s", call, error)
-
-
-def _numbered(
-    told: str, call: IncomingCall, *more: object, exc_info: Exception | None = None
-) -> tuple[ErrorCode, bytes]:
     number = secrets.token_bytes(8)
     target = call.target if isinstance(call.target, str) else "a reference"
-    _log.error(told, number.hex(), target, *more, exc_info=exc_info)
+    _log.error("incident %s: %s failed", number.hex(), target, exc_info=error)
     return ErrorCode.INTERNAL, values.encode(number)
 
 

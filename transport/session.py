@@ -141,6 +141,11 @@ class Session:
         return self._authentication
 
     @property
+    def limits(self) -> Limits:
+        """What this side takes."""
+        return self._conn.limits
+
+    @property
     def peer_limits(self) -> Limits:
         """What the other side takes."""
         return self._conn.peer_limits

@@ -155,6 +155,7 @@ async def serve(
             configuration.limits,
             configuration.timing,
             drain=configuration.number("gateway.drain"),
+            workers=workers,
         )
         options = replace(making.listen_options(configuration, made.tls), sockets=tuple(sockets))
         try:

@@ -1,17 +1,19 @@
 """The program that a worker process runs: it imports the user's code, and answers its gateway and nobody else.
 
-    python -m graftwire.gateway.workers.main CONTROL CHANNEL LIFE
+    python -m graftwire.gateway.workers.main CONTROL CHANNEL LIFE GATEWAY
 
 Three descriptors come from the gateway: a socket for the session in which the worker is told what to host; a socket
-over which the gateway passes one of its own for each client; and a pipe that ends when the gateway is no more.
+over which the gateway passes one of its own for each client; and a pipe that ends when the gateway is no more. The
+fourth argument is the number of its process.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import socket
 import sys
-import threading
 from typing import Any, Final
 
 import trio
@@ -19,7 +21,6 @@ import trio
 from graftwire.protocol import values
 from graftwire.protocol.connection import Role
 from graftwire.protocol.errors import ErrorCode, Unauthenticated, UnknownTarget
-from graftwire.transport.facts import LinkFacts
 from graftwire.transport.incoming import IncomingCall
 from graftwire.transport.session import Session
 from graftwire.transport.sockets import SocketLink
@@ -28,10 +29,12 @@ from ..configuration.errors import ConfigurationError
 from ..problems import InterfaceError
 from .description import describe, load
 from .hosting import Hosting
-from .mirror import INSIDE, OWN, PATIENT, failure
-from .passed_facts import facts_from_bytes
+from .inside import CONTROL, MOST_CALLS, OWN, PATIENT, for_mirrors
+from .introduction import Introduction, from_bytes
+from .life import end_with
+from .mirror import failure
 
-LARGEST_FACTS: Final = 131_072  # bytes
+LARGEST_INTRODUCTION: Final = 131_072  # bytes
 
 
 class Control:
@@ -54,8 +57,8 @@ class Control:
         arguments: tuple[Any, ...] = (name, what, path, allow_untyped)
         return values.encode(self._start(*arguments))
 
-    def _start(self, name: str, what: str, path: list[str], allow_untyped: bool) -> list[object]:
-        sys.path[:] = path
+    def _start(self, name: str, what: str, path: list[bytes], allow_untyped: bool) -> list[object]:
+        sys.path[:] = map(os.fsdecode, path)
         try:
             description, methods = describe(name, load(what), allow_untyped=allow_untyped)
         except InterfaceError as error:
@@ -63,6 +66,12 @@ class Control:
         except ConfigurationError as error:
             return [False, [str(error)]]
         self.hosting.add(methods)
+        # as the command line does for a gateway; code that has said something else when it was imported keeps that
+        logging.basicConfig(
+            stream=sys.stderr,
+            level=logging.WARNING,
+            format=f"%(asctime)s %(levelname)s %(name)s: worker {os.getpid()}: %(message)s",
+        )
         return [True, description.plain()]
 
     async def handle(self, call: IncomingCall) -> bytes:
@@ -84,7 +93,7 @@ async def run(control: int, channel: int) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_take_sessions, socket.socket(fileno=channel), receiver.hosting)
         link = SocketLink(socket.socket(fileno=control), OWN)
-        await Session(link, Role.ACCEPTOR, limits=INSIDE, receiver=receiver, timing=PATIENT).run()
+        await Session(link, Role.ACCEPTOR, limits=CONTROL, receiver=receiver, timing=PATIENT).run()
         nursery.cancel_scope.cancel()
 
 
@@ -93,30 +102,39 @@ async def _take_sessions(channel: socket.socket, hosting: Hosting) -> None:
     async with trio.open_nursery() as nursery:
         while True:
             await trio.lowlevel.wait_readable(channel)
-            data, descriptors, _, _ = socket.recv_fds(channel, LARGEST_FACTS, 1)
+            try:
+                data, descriptors, _, _ = socket.recv_fds(channel, LARGEST_INTRODUCTION, 1)
+            except BlockingIOError:
+                continue
+            # without a descriptor there was no room for one here; the gateway sees that the session has ended
             for descriptor in descriptors:
-                nursery.start_soon(_serve, socket.socket(fileno=descriptor), facts_from_bytes(data), hosting)
+                nursery.start_soon(_serve, socket.socket(fileno=descriptor), from_bytes(data), hosting)
 
 
-async def _serve(sock: socket.socket, facts: LinkFacts, hosting: Hosting) -> None:
+async def _serve(sock: socket.socket, client: Introduction, hosting: Hosting) -> None:
     receiver = hosting.receiver()
-    link = SocketLink(sock, facts)
-    await Session(link, Role.ACCEPTOR, limits=INSIDE, receiver=receiver, timing=PATIENT).run()
+    limits = for_mirrors(MOST_CALLS, client.stream_credit, client.session_credit)
+    link = SocketLink(sock, client.facts)
+    await Session(link, Role.ACCEPTOR, limits=limits, receiver=receiver, timing=PATIENT).run()
 
 
-def _die_with(life: int) -> None:
-    """End with the gateway, whatever the rest of this process does."""
-    while os.read(life, 1):
-        pass
-    os._exit(1)
+def _leave_signals_to_the_gateway() -> None:
+    """What is sent to all processes of a service is for the gateway to answer: running calls have their time there.
+
+    A handler that does nothing, in place of SIG_IGN, which what the user's code starts would inherit.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, frame: None)
 
 
 def main() -> None:
     """Run the program."""
-    control, channel, life = map(int, sys.argv[1:])
+    control, channel, life, gateway = map(int, sys.argv[1:])
     for descriptor in (control, channel, life):
         os.set_inheritable(descriptor, False)  # what the user's code starts has no part in this
-    threading.Thread(target=_die_with, args=(life,), daemon=True).start()
+    end_with(life, gateway)
+    _leave_signals_to_the_gateway()
     sys.argv[:] = [""]
     trio.run(run, control, channel)
 

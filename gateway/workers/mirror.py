@@ -2,59 +2,69 @@
 
 from __future__ import annotations
 
-import math
+import logging
+import secrets
 import socket
+from collections.abc import Awaitable, Callable
 from typing import Final
 
+from graftwire.protocol import values
 from graftwire.protocol.connection import Role
-from graftwire.protocol.errors import CallError, ErrorCode, Unauthenticated, Unavailable, UnknownTarget
+from graftwire.protocol.errors import (
+    CallError,
+    ErrorCode,
+    Overloaded,
+    SessionError,
+    Unauthenticated,
+    Unavailable,
+    UnknownTarget,
+)
 from graftwire.protocol.failures import error_to_wire
-from graftwire.protocol.limits import LARGEST_FRAME, LARGEST_MILLISECONDS, Limits
-from graftwire.transport.facts import LinkFacts
 from graftwire.transport.incoming import IncomingCall
 from graftwire.transport.references import Passed
-from graftwire.transport.session import Session, Timing
+from graftwire.transport.session import Session
 from graftwire.transport.sockets import SocketLink
 
-from ..running import incident, lost
-from .passing import Passage, Relayed
+from ..running import incident
+from .inside import OWN, PATIENT, for_mirrors
+from .passing import Passage, Relayed, Violated
 
-OWN: Final = LinkFacts("worker", "gateway", "worker")
-MOST_CALLS: Final = 65_536
-MOST_BYTES: Final = 2**31 - 1
-INSIDE: Final = Limits(
-    largest_frame=LARGEST_FRAME,
-    calls_in_flight=MOST_CALLS,
-    unfinished_body_bytes=MOST_BYTES,
-    idle_time=LARGEST_MILLISECONDS,
-)
-"""What both ends of a link between a gateway and a worker take: whatever the session in front of it has taken."""
-
-PATIENT: Final = Timing(opening=math.inf, stalled=math.inf, slow=math.inf)
-"""How long both ends wait for each other: how long a worker may take is what its Worker says, and Process looks."""
+_log: Final = logging.getLogger("graftwire.gateway")
 
 
 class Mirror:
-    """The session with a worker that goes with a client's; `run` it."""
+    """The session with a worker that goes with a client's; `run` it.
+
+    `passed`: its other end has been handed to the worker; before, nothing of it can have run.
+    """
 
     def __init__(self, client: Session, sock: socket.socket) -> None:
-        limits = Limits(
-            largest_frame=LARGEST_FRAME,
+        limits = for_mirrors(
             # A handler that calls back at the limit fails there at once, as it would here (see Calling).
             calls_in_flight=client.peer_limits.calls_in_flight,
-            unfinished_body_bytes=MOST_BYTES,
-            idle_time=LARGEST_MILLISECONDS,
+            # What the client does not read stays with who sends it, as it would here.
+            stream_credit=client.peer_limits.stream_credit,
+            session_credit=client.peer_limits.session_credit,
         )
+        self._sock = sock
         self.session = Session(
             SocketLink(sock, OWN), Role.INITIATOR, limits=limits, receiver=_Backward(self), timing=PATIENT
         )
         self.passage = Passage(client, self.session)
+        self.passed = False
 
-    async def run(self) -> None:
-        """Live until one of the two sessions is over."""
+    async def run(self, hand_over: Callable[[], Awaitable[bool]]) -> None:
+        """Hand the other end over, and live until one of the two sessions is over.
+
+        `hand_over` returns whether the worker has it, or will.
+        """
         try:
-            await self.session.run()
+            self.passed = await hand_over()
+            if self.passed:
+                await self.session.run()
         finally:
+            self.session.close()  # where it never ran, for those who wait for an answer
+            self._sock.close()
             self.passage.close()
 
 
@@ -81,26 +91,44 @@ class _Backward:
             target = passage.referent(call)
             if target is None:
                 raise UnknownTarget
+        open_calls, _ = passage.client.calls_in_flight
+        if open_calls >= passage.client.peer_limits.calls_in_flight:
+            # other workers call the same client; in a handler waiting would be a deadlock (see Calling)
+            raise Overloaded
         return await passage.pass_on(call, passage.client, target, credential=call.credential)
 
     def failure(self, call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes | None]:
         """What the worker is told."""
-        return failure(call, error)
+        return failure(call, error, "a client that has gone", logging.DEBUG)
 
     async def authenticate(self, session: Session, scheme: str, proof: bytes) -> bytes | None:
         """A worker proves nothing."""
         raise Unauthenticated
 
 
-def failure(call: IncomingCall, error: Exception) -> tuple[ErrorCode, bytes | None]:
-    """What the caller of a call that was passed on is told."""
+def failure(
+    call: IncomingCall,
+    error: Exception,
+    where: str = "a worker that has ended",
+    level: int = logging.ERROR,
+) -> tuple[ErrorCode, bytes | None]:
+    """What the caller of a call that was passed on is told.
+
+    Where nobody knows whether it ran, that is *internal*: *unavailable* would say that it did not. The log says then
+    `where` it may have run, at this level.
+    """
     if isinstance(error, Relayed):
         return error.code, error.body
-    if isinstance(error, Unavailable) and error.ran:
-        return lost(call, error)
+    if isinstance(error, Violated):
+        call.session.violated(error.violation, before=error.before)
+        return ErrorCode.PROTOCOL, None  # the session ends, so nobody will read this
+    if isinstance(error, SessionError | Unavailable):
+        if not error.ran:
+            return ErrorCode.UNAVAILABLE, None
+        number = secrets.token_bytes(8)
+        target = call.target if isinstance(call.target, str) else "a reference"
+        _log.log(level, "incident %s: %s may have run, or begun to, in %s", number.hex(), target, where)
+        return ErrorCode.INTERNAL, values.encode(number)
     if isinstance(error, CallError):
         return error_to_wire(error)
     return incident(call, error)
-
-
-__all__ = ["INSIDE", "OWN", "PATIENT", "Mirror", "failure"]

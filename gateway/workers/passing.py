@@ -20,6 +20,7 @@ from graftwire.protocol.errors import (
     InternalError,
     ProtocolViolation,
     SessionError,
+    TooLarge,
     Unavailable,
     ValueRefused,
 )
@@ -43,6 +44,15 @@ class Relayed(Exception):
         super().__init__(code.label)
         self.code = code
         self.body = body
+
+
+class Violated(Exception):
+    """The caller of a call that was to be passed on broke the protocol; `before`: in the CALL of that id itself."""
+
+    def __init__(self, violation: ProtocolViolation, before: int | None = None) -> None:
+        super().__init__(violation.clause)
+        self.violation = violation
+        self.before = before
 
 
 class Passage:
@@ -80,20 +90,22 @@ class Passage:
     ) -> bytes:
         """Make `call` in the other session, and return the body of its result.
 
-        `plain` are its arguments, where they were decoded. With `patient`, a call that is cancelled is waited for, up
-        to `patience` seconds if it has streams (see Session.request). Raises Relayed for what the other side answers,
-        Unavailable where it may not have run at all or nobody knows, and ProtocolViolation for what the caller did.
+        `plain` are its arguments, where they were decoded. With `patient`, which is called when the call is cancelled,
+        its answer is waited for all the same: `patient` sees to it that one comes, or that the session ends, within
+        `patience` seconds. Raises Relayed for what the other side answers, Unavailable or SessionError where it may not
+        have run at all or nobody knows, and Violated for what the caller did.
         """
-        body, sent = self._arguments(call, into, plain)
+        try:
+            body, sent = self._arguments(call, into, plain)
+        except ProtocolViolation as violation:
+            raise Violated(violation, call.id) from None
         try:
             if call.shape == frames.UNARY:
                 reply = await into.request(
                     target, body, credential=credential, sent_references=sent, patient=patient
                 )
             else:
-                reply = await self._stream(
-                    call, into, target, body, sent, credential, patience if patient is not None else 0.0
-                )
+                reply = await self._stream(call, into, target, body, sent, credential, patient, patience)
         except CallError as error:
             if isinstance(error, SessionError | Unavailable):
                 raise
@@ -124,27 +136,29 @@ class Passage:
         body: bytes,
         sent: list[int] | None,
         credential: tuple[str, bytes] | None,
+        patient: Callable[[], None] | None,
         patience: float,
     ) -> bytes:
-        violations: list[ProtocolViolation] = []
+        broken: list[Exception] = []  # why the caller's stream can't be passed on any more
         async with into.open(
             call.shape, target, body, credential=credential, sent_references=sent
         ) as outgoing:
             try:
                 async with background_tasks() as nursery:
                     if call.has_client_stream:
-                        nursery.start_soon(self._upload, call, into, outgoing, violations)
+                        nursery.start_soon(self._upload, call, into, outgoing, broken)
                     if call.has_server_stream:
                         while (item := await outgoing.next_item()) is not None:
                             await call.send(self._back(call, into, item))
                     return await outgoing.result()
             except CallError:
-                if violations:
-                    raise violations[0] from None
+                if broken:
+                    raise broken[0] from None
                 raise
             finally:
-                if patience and not outgoing.over:
+                if patient is not None and not outgoing.over:
                     into.cancel(outgoing.id)
+                    patient()
                     # Shielded, because the call is over when its handler is; bounded by the patience with it.
                     with (
                         trio.CancelScope(shield=True, deadline=trio.current_time() + patience),
@@ -153,7 +167,7 @@ class Passage:
                         await outgoing.result()
 
     async def _upload(
-        self, call: IncomingCall, into: Session, outgoing: OutgoingCall, violations: list[ProtocolViolation]
+        self, call: IncomingCall, into: Session, outgoing: OutgoingCall, broken: list[Exception]
     ) -> None:
         arrived = call.session.references.arrived_with(call)
         try:
@@ -161,7 +175,10 @@ class Passage:
                 await outgoing.send(*self._there(item, arrived, into))
             outgoing.end()
         except ProtocolViolation as violation:
-            violations.append(violation)
+            broken.append(Violated(violation))
+            into.cancel(outgoing.id)
+        except TooLarge as error:
+            broken.append(error)
             into.cancel(outgoing.id)
         except CallError:
             return  # `result` says it

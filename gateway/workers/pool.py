@@ -54,6 +54,9 @@ class Pool:
         self._ready: list[Process] = []
         self._changed = trio.lowlevel.ParkingLot()
         self._description: Description | None = None
+        self._failing = False  # the last start came to nothing
+        self._held = 0  # calls that are for it, from the moment when that is known
+        self._idle = trio.lowlevel.ParkingLot()
 
     @property
     def description(self) -> Description:
@@ -67,15 +70,24 @@ class Pool:
         return [process.pid for process in self._ready]
 
     @property
-    def up(self) -> bool:
-        """Whether a process can be called now."""
-        return bool(self._ready)
+    def sound(self) -> bool:
+        """Whether a process can be called now, and a start would give another one like it, as far as is known."""
+        return not self._failing and any(process.up for process in self._ready)
+
+    def hold(self) -> None:
+        """A call is for this pool: until `release`, it is not idle."""
+        self._held += 1
+
+    def release(self) -> None:
+        """The call that was held is over."""
+        self._held -= 1
+        if not self._held:
+            self._idle.unpark_all()
 
     async def wait_idle(self) -> None:
-        """Wait until no call runs in any of its processes."""
-        for process in list(self._ready):
-            while process.busy:
-                await process.idle.park()
+        """Wait until no call is for this pool."""
+        while self._held:
+            await self._idle.park()
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Start all processes; they are kept alive in the nursery. Raises InterfaceError."""
@@ -118,12 +130,17 @@ class Pool:
                 if not started.is_set():
                     raise
                 why = f"could not be started: {error}"
+                self._failing = True
             finally:
-                self.dismiss(process)
+                if process in self._ready:
+                    self._ready.remove(process)
             lived = trio.current_time() - begun
-            _log.error("the worker %d for %s %s", process.pid, self.name, why)
+            pause = pauses.after(lived)
+            _log.error(
+                "the worker %d for %s %s; it is started again in %g s", process.pid, self.name, why, pause
+            )
             await self._write(process, f"it {why}", lived)
-            await trio.sleep(pauses.after(lived))
+            await trio.sleep(pause)
 
     async def _note_restart(self, process: Process) -> None:
         begun = trio.current_time()
@@ -137,8 +154,10 @@ class Pool:
             self._description = description
         elif description != self._description:
             raise InterfaceError(
-                "its code is not what it was when the gateway started; start that again, too"
+                "its code is not what it was when the gateway started; reload the gateway, or restart it, to "
+                "host what is there now"
             )
+        self._failing = False
         self._ready.append(process)
         self._changed.unpark_all()
 
@@ -171,19 +190,15 @@ class Pool:
         """The process for a call of a session that has mirrors in `own`; None while there is none."""
         ready = self._ready
         if len(ready) == 1:
-            return ready[0]
-        held = [process for process in ready if process in own and own[process].passage.held]
-        return min(held or ready, key=lambda process: process.busy, default=None)
-
-    def dismiss(self, process: Process) -> None:
-        """Choose a process no more: its links are gone."""
-        if process in self._ready:
-            self._ready.remove(process)
+            return ready[0] if ready[0].up else None
+        up = [process for process in ready if process.up]
+        held = [process for process in up if process in own and own[process].passage.held]
+        return min(held or up, key=lambda process: process.busy, default=None)
 
     async def wait(self, until: float) -> None:
         """Wait until there is a process. Raises Unavailable if none comes by then, in seconds on trio's clock."""
         with trio.move_on_at(until):
-            while not self._ready:
+            while not any(process.up for process in self._ready):
                 await self._changed.park()
             return
         raise Unavailable(f"there is no worker for {self.name} just now", ran=False)

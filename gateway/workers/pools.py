@@ -51,8 +51,8 @@ class Pools:
     async def prepare(self, services: Mapping[str, object]) -> Elsewhere | None:
         """What the Workers among `services` host, once their processes run; None where there is no Worker.
 
-        A pool that runs already for the very same Worker is used again, if it can be called. Those that are needed no
-        more go on until `settle`. Raises NotStarted; then, and if cancelled, nothing new is left.
+        A pool that runs already for the very same Worker is used again, if all is well with it. Those that are needed
+        no more go on until `settle`. Raises NotStarted; then, and if cancelled, nothing new is left.
         """
         wanted = {name: worker_of(given) for name, given in services.items()}
         failed: list[NotStarted] = []
@@ -71,7 +71,7 @@ class Pools:
                         continue
                     untyped = isinstance(services[name], Untyped)
                     kept = self._current.get(name)
-                    if kept and (kept.worker, kept.untyped) == (worker, untyped) and kept.pool.up:
+                    if kept and (kept.worker, kept.untyped) == (worker, untyped) and kept.pool.sound:
                         self._prepared[name] = kept
                     else:
                         starting.start_soon(partial(start, name, worker, untyped=untyped))
@@ -89,6 +89,11 @@ class Pools:
             if self._prepared.get(name) is not running:
                 self._nursery.start_soon(_retire, running, patience)
         self._current = self._prepared
+
+    def end(self) -> None:
+        """End all processes, each in the time that it gets for that; what they still run was to have ended by now."""
+        for running in {**self._current, **self._prepared}.values():
+            running.scope.cancel()
 
     async def discard(self) -> None:
         """End what was prepared and is not in use, as if it had never begun."""

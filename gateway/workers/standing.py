@@ -45,7 +45,7 @@ def standing_from(proof: bytes) -> Standing:
     try:
         subject, scheme, issuer, roles, expires, claims, voucher = cast("Any", plain)
         identity = Identity(subject, scheme, issuer, frozenset(roles), expires, claims)
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise ValueRefused("AUTH-9", "no identity of a gateway's") from error
     until = math.inf
     if expires is not None:

@@ -37,6 +37,8 @@ class Worker:
     def __post_init__(self) -> None:
         if _WHAT.fullmatch(self.what) is None:
             raise Error('a worker runs a class or an object of a module, as in "package.module:Class"')
+        if self.what.startswith("__main__:"):
+            raise Error("a worker can't import the program that was started; put what it runs into a module")
         if self.count < 1:
             raise Error("a worker needs a count of at least 1 process")
         if self.memory is not None and self.memory < 1:

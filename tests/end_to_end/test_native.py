@@ -10,10 +10,12 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
 import pytest
 import trio
+import trustme
 
 import graftwire
 
@@ -34,6 +36,12 @@ class Code:
 
     def note(self, what: object) -> None:
         self.journal.append(what)
+
+    async def written(self) -> list[str]:
+        """All that was noted since it was last asked for, as text: for a case whose code is in another process."""
+        written = [repr(each) for each in self.journal]
+        self.journal.clear()
+        return written
 
     # --- exceptions ---
 
@@ -358,13 +366,38 @@ async def test_hosted_code_does_what_it_does_locally(name: str, place: Place) ->
     assert await run_hosted(CASES[name], place) == await run_locally(CASES[name])
 
 
+async def test_in_a_worker_process_it_does_the_same(
+    tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All cases in one process, each in a session of its own."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    place = Place("tcp", tmp_path, authority)
+    different: dict[str, object] = {}
+    worker = graftwire.Worker(f"{Code.__module__}:Code")
+    cases: dict[str, Case] = {**CASES, "a stream of which only the first item is read": only_the_first}
+    async with place.gateway({"Code": worker}) as gateway:
+        for name, case in cases.items():
+            async with place.client(gateway) as client:
+                got = await case(Hosted(client))
+                [session] = gateway.sessions
+                await session._serving.wait_quiet()
+                journal = await client.call("Code.written")
+            while gateway.sessions:
+                await trio.sleep(0.001)
+            local, local_journal = await run_locally(case)
+            expected = (local, [repr(each) for each in local_journal])
+            if (got, journal) != expected:
+                different[name] = ((got, journal), expected)
+    assert different == {}
+
+
+async def only_the_first(on: Caller) -> object:
+    return await the_first_of(on, "ticks_for_ever")
+
+
 async def test_an_async_generator_that_nobody_reads_to_its_end_is_closed(place: Place) -> None:
     """Locally by its `aclosing`, hosted with the call: with what it is inside of `finally`, in both."""
-
-    async def first(on: Caller) -> object:
-        return await the_first_of(on, "ticks_for_ever")
-
-    assert await run_hosted(first, place) == await run_locally(first) == (1, ["finally"])
+    assert await run_hosted(only_the_first, place) == await run_locally(only_the_first) == (1, ["finally"])
 
 
 async def test_what_was_not_declared_is_the_only_difference(place: Place) -> None:
