@@ -23,7 +23,6 @@ from graftwire.protocol.errors import (
     ErrorCode,
     ProtocolViolation,
     TooLarge,
-    Unavailable,
     ValueRefused,
 )
 from graftwire.protocol.failures import describe_exception, error_to_wire
