@@ -7,14 +7,16 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterable
-from typing import Final, cast
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar, cast
 
 import trio
 
 from graftwire.protocol.errors import LinkError
 
 from .url import Url, host_and_port
+
+T = TypeVar("T")
 
 PORT_ATTEMPTS: Final = 16  # free ports tried until one is free at every address of the host
 
@@ -28,14 +30,63 @@ async def bind(url: Url, backlog: int) -> tuple[Url, list[socket.socket]]:
         await trio.lowlevel.checkpoint()
         return url, [_bind_unix(url.path, backlog)]
     addresses = await _addresses(url)
-    for attempt in range(PORT_ATTEMPTS):
+    sockets = _with_free_port(url, lambda: _bind_all(addresses, url.port, backlog))
+    return url.with_port(sockets[0].getsockname()[1]), sockets
+
+
+async def bind_shared(url: Url, backlog: int, count: int) -> tuple[Url, list[list[socket.socket]]]:
+    """`count` sets of sockets as `bind` gives them, among which the system spreads what connects (SO_REUSEPORT).
+
+    Any process of this user could join them later. That somebody else listens there already is told, as by `bind`;
+    raises LinkError.
+    """
+    addresses = await _addresses(url)
+
+    def all_sets() -> list[list[socket.socket]]:
+        with contextlib.ExitStack() as undo:
+            alone = _bound(addresses, url.port)  # only a socket that shares with nobody shows who is there
+            port = alone[0].getsockname()[1]
+            for sock in alone:
+                sock.close()
+            sets: list[list[socket.socket]] = []
+            for _ in range(count):
+                sets.append(_bound(addresses, port, share=True))
+                for sock in sets[-1]:
+                    undo.callback(sock.close)
+            for sock in (sock for each in sets for sock in each):
+                sock.listen(backlog)
+            undo.pop_all()
+            return sets
+
+    sets = _with_free_port(url, all_sets)
+    return url.with_port(sets[0][0].getsockname()[1]), sets
+
+
+async def bind_one_more(url: Url) -> list[socket.socket]:
+    """One more set beside those of `bind_shared`, which had `url`; it does not listen yet. Raises LinkError."""
+    addresses = await _addresses(url)
+    return _with_free_port(url, lambda: _bound(addresses, url.port, share=True))
+
+
+def start_listening(url: Url, sockets: Iterable[socket.socket], backlog: int) -> None:
+    """Let those listen that are only bound yet. Raises LinkError."""
+    try:
+        for sock in sockets:
+            if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                sock.listen(backlog)
+    except OSError as error:
+        raise LinkError(_reason(error, url)) from error
+
+
+def _with_free_port(url: Url, attempt: Callable[[], T]) -> T:
+    """What `attempt` gives, which binds; raises LinkError."""
+    for left in reversed(range(PORT_ATTEMPTS)):
         try:
-            sockets = _bind_all(addresses, url.port, backlog)
+            return attempt()
         except OSError as error:
-            if url.port == 0 and error.errno == errno.EADDRINUSE and attempt + 1 < PORT_ATTEMPTS:
+            if url.port == 0 and error.errno == errno.EADDRINUSE and left:
                 continue  # free at one address, taken at another: another one then
             raise LinkError(_reason(error, url)) from error
-        return url.with_port(sockets[0].getsockname()[1]), sockets
     raise AssertionError("unreachable")  # pragma: no cover
 
 
@@ -76,13 +127,28 @@ async def _addresses(url: Url) -> list[tuple[socket.AddressFamily, str]]:
 def _bind_all(
     addresses: list[tuple[socket.AddressFamily, str]], port: int, backlog: int
 ) -> list[socket.socket]:
-    """One socket for each address, all on one port. Families that this machine lacks are left out."""
+    """One listening socket for each address, all on one port. Families that this machine lacks are left out."""
+    sockets = _bound(addresses, port)
+    try:
+        for sock in sockets:
+            sock.listen(backlog)
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def _bound(
+    addresses: list[tuple[socket.AddressFamily, str]], port: int, *, share: bool = False
+) -> list[socket.socket]:
+    """The same, before they listen; `share`: the port with others that say so, too."""
     with contextlib.ExitStack() as undo:
         sockets: list[socket.socket] = []
         lacking: OSError | None = None
         for family, address in addresses:
             try:
-                sock = _bind_one(family, address, port)
+                sock = _bind_one(family, address, port, share)
             except OSError as error:
                 if error.errno not in _MISSING_FAMILY:
                     raise
@@ -93,18 +159,18 @@ def _bind_all(
             port = sock.getsockname()[1]
         if not sockets:
             raise lacking if lacking is not None else OSError(errno.EADDRNOTAVAIL, "no address")
-        for sock in sockets:
-            sock.listen(backlog)
         undo.pop_all()
         return sockets
 
 
-def _bind_one(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+def _bind_one(family: socket.AddressFamily, address: str, port: int, share: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         if os.name == "posix":  # elsewhere it would let others take the port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if share:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((address, port))

@@ -57,7 +57,7 @@ class SocketListener(Listener):
         inherited = any(sock in options.sockets for sock in sockets)
         self._path = url.path if url.scheme == "unix" and not inherited else None
         self._with_options = with_options
-        self._file = _identity(self._path)
+        self._file = identity_of(self._path)
         self._sockets = sockets
         self._most = options.max_connections
         self._serve_one = serve_one
@@ -85,7 +85,7 @@ class SocketListener(Listener):
         if self._stopped:
             return
         self._stopped = True
-        if self._path is not None and self._file is not None and self._file == _identity(self._path):
+        if self._path is not None and self._file is not None and self._file == identity_of(self._path):
             with contextlib.suppress(OSError):
                 os.unlink(self._path)
         for sock in self._sockets:
@@ -144,8 +144,8 @@ class SocketListener(Listener):
             self._changed.unpark_all()
 
 
-def _identity(path: str | None) -> tuple[int, int] | None:
-    """Device and inode of a file, so that only our own one is removed."""
+def identity_of(path: str | None) -> tuple[int, int] | None:
+    """Device and inode of a file, so that only our own one is removed; None where there is none."""
     if path is not None:
         with contextlib.suppress(OSError):
             found = os.lstat(path)

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from graftwire.protocol.errors import TlsError
 
-from .bind import bind, inherited
+from .bind import bind, inherited, start_listening
 from .detect import Reception
 from .dial import dial
 from .link import ConnectOptions, Link, Listener, ListenOptions, Transport
@@ -99,6 +99,7 @@ async def _listen(url: Url, options: ListenOptions) -> Listener:
     if options.tls is None and url.scheme in ("tls", "wss"):
         raise TlsError(f"a {url.scheme} listener needs a certificate and its key; pass tls=server_context(…)")
     bound, sockets = inherited(url, options.sockets) or await bind(url, options.backlog)
+    start_listening(bound, sockets, options.backlog)
     return SocketListener(
         bound, sockets, options, Reception(bound, options), with_options=lambda new: Reception(bound, new)
     )

@@ -63,6 +63,10 @@ class Url:
         """The same URL with `port` in place of its own: what a listener on port 0 really has."""
         return _assemble(self.scheme, self.host, port, self.path)
 
+    def with_host(self, host: str) -> Url:
+        """The same URL with `host`, an address without brackets, in place of its own."""
+        return _assemble(self.scheme, host, self.port, self.path)
+
     def __str__(self) -> str:
         return self.text
 

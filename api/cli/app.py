@@ -6,9 +6,7 @@ The commands themselves are imported when they run: `--version`, `--help` and sh
 from __future__ import annotations
 
 import logging
-import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any, Final
@@ -16,14 +14,13 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from .failure import Exit, Failure, of_library
+from .failure import Exit, Failure, of_defect, of_library
 from .options import count, seconds
 from .output import complain, line, writing
 
 HELP: Final = """Calls between programs over TCP and WebSocket, with nothing hidden.
 
 Begin with: graftwire demo"""
-DEBUG: Final = "GRAFTWIRE_DEBUG"  # set to anything: a defect of ours shows its traceback
 
 # What typer raises for a mistake on the command line: its base has no public name that all versions share.
 MISTAKE: Final[type[Exception]] = typer.BadParameter.__mro__[2]
@@ -191,6 +188,15 @@ def serve(
             help="What running calls get at the end.",
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            parser=count("--workers"),
+            help="Run N gateway processes on the same addresses, to use as many cores; 1 without it.",
+        ),
+    ] = None,
     allow_untyped: AllowUntyped = False,
     json: Json = False,
 ) -> None:
@@ -199,6 +205,7 @@ def serve(
 
     flags = {
         "gateway.listen": listen,
+        "gateway.workers": workers,
         "gateway.drain": drain,
         "gateway.allow-untyped": allow_untyped or None,
         "gateway.detect": detect or None,
@@ -548,23 +555,9 @@ def _unexpected(error: Exception, *, as_json: bool) -> int:
     """What no command has turned into a sentence: an error of the library, a closed pipe, or a defect."""
     from graftwire import Error
 
-    if isinstance(error, Error):
-        failure = of_library(error)
-    else:
-        if os.environ.get(DEBUG):
-            traceback.print_exception(error)
-        failure = Failure(_defect(error), Exit.DEFECT, kind="defect")
+    failure = of_library(error) if isinstance(error, Error) else of_defect(error)
     complain(failure, as_json=as_json)
     return failure.code
-
-
-def _defect(error: Exception) -> str:
-    """Where it happened, and not what: the text of an unforeseen exception may hold anything."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"this is a defect of graftwire ({type(error).__name__} in {os.path.basename(place.filename)}, line "
-        f"{place.lineno}); please report it ({DEBUG}=1 shows the traceback)"
-    )
 
 
 def _commands_of(arguments: Sequence[str]) -> list[str]:

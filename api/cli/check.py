@@ -44,7 +44,7 @@ def _in_workers(worker: Worker | None) -> str:
 def _lines(found: Exposure) -> list[str]:
     lines: list[str] = []
     for name, targets in found.modules.items():
-        lines.append(f"exposes    {name}{_in_workers(found.workers.get(name))}")
+        lines.append(f"exposes    {name}{_in_workers(found.elsewhere.get(name))}")
         wide = max((len(target.name) for target in targets), default=0)
         lines += [f"           {target.name:{wide}}  {_who(target)}" for target in targets]
     nobody = [
@@ -56,6 +56,8 @@ def _lines(found: Exposure) -> list[str]:
         f"nobody may {', '.join(nobody) or '(there is no such target)'}",
     ]
     lines += [f"listens    {_where(place)}" for place in found.places]
+    if found.workers > 1:
+        lines.append(f"processes  {found.workers}, which share what is listened at")
     if found.certificate is not None:
         named = ", ".join(found.certificate.names) or "no name"
         lines.append(f"tls        {found.certificate.subject or '(no subject)'}; for {named}")
@@ -97,12 +99,13 @@ def _as_json(found: Exposure) -> dict[str, object]:
             name: [{"target": each.name, "who": each.who, "anonymous": each.anonymous} for each in targets]
             for name, targets in found.modules.items()
         },
-        "workers": {
-            name: {"count": each.count, "memory": each.memory} for name, each in found.workers.items()
+        "worker_processes": {
+            name: {"count": each.count, "memory": each.memory} for name, each in found.elsewhere.items()
         },
         "auth": list(found.auth),
         "allow": list(found.allow),
         "listen": [{"url": each.url, "tls": each.tls, "other_machines": each.far} for each in found.places],
+        "workers": found.workers,
         "tls": None
         if certificate is None
         else {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from graftwire.protocol.frames import Call
+from graftwire.protocol.frames import Call, Error, Result
 
 from .reading import Reader, Seen, credentials_in
 
@@ -44,11 +44,20 @@ class Track:
         self.tape.append((self.doing, came, data))
 
     def decode(self) -> None:
-        """Make frames of the tape: every byte of it, or there is one more frame that says what it breaks."""
+        """Make frames of the tape: every byte of it, or there is one more frame that says what it breaks.
+
+        A frame of a call belongs to the step that made the call: the end of one that was cancelled may come later.
+        """
         readers = {came: Reader() for came in (False, True)}
+        steps: dict[int, str] = {}
         step = OPENING
         for step, came, data in self.tape:
-            self.frames += [Crossed(step, came, seen) for seen in readers[came].feed(data)]
+            for seen in readers[came].feed(data):
+                frame = seen.frame
+                if isinstance(frame, Call):
+                    steps[frame.id] = step
+                ends = isinstance(frame, Result | Error)
+                self.frames.append(Crossed(steps.get(frame.id, step) if ends else step, came, seen))
         for came, reader in readers.items():
             self.frames += [Crossed(step, came, seen) for seen in reader.finish()]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
@@ -23,6 +25,8 @@ from graftwire import (
     UrlError,
     VersionMismatch,
 )
+
+DEBUG: Final = "GRAFTWIRE_DEBUG"  # set to anything: a defect of ours shows its traceback
 
 _AS_THE_CA: Final = " as the CA"  # how the library ends a sentence about an option that it has, too
 _OTHERS: Final = {  # and how it names others
@@ -92,6 +96,22 @@ def of_library(error: Error) -> Failure:
     for theirs, ours in _OTHERS.items():
         sentence = sentence.replace(theirs, ours)
     return Failure(sentence, _code(error), kind=_kind(error))
+
+
+def of_defect(error: Exception) -> Failure:
+    """The failure of what nobody has foreseen: where it happened, and not what, since its text may hold anything.
+
+    Shows the traceback where GRAFTWIRE_DEBUG wants it.
+    """
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return Failure(
+        f"this is a defect of graftwire ({type(error).__name__} in {os.path.basename(place.filename)}, line "
+        f"{place.lineno}); please report it ({DEBUG}=1 shows the traceback)",
+        Exit.DEFECT,
+        kind="defect",
+    )
 
 
 def of_problems(error: InterfaceError) -> Failure:

@@ -129,9 +129,15 @@ async def room() -> None:
         await trio.lowlevel.checkpoint()
 
 
-def log_to_stderr() -> None:
-    """Show what the library logs, on standard error. For commands that run until they are stopped."""
+def log_to_stderr(who: str = "") -> None:
+    """Show what the library logs, on standard error. For commands that run until they are stopped.
+
+    `who` stands before each message, where several processes write there.
+    """
+    before = f"{who}: " if who else ""
     logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        stream=sys.stderr,
+        level=logging.WARNING,
+        format=f"%(asctime)s %(levelname)s %(name)s: {before}%(message)s",
     )
     logging.getLogger("graftwire").setLevel(logging.INFO)

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Final, cast
 
 import trio
@@ -64,7 +65,12 @@ def serve(load: Load, *, as_json: bool) -> None:
         configuration = load()
         check(configuration)
         log_to_stderr()
-        trio.run(_run, load, configuration, as_json)
+        if configuration.count("gateway.workers") > 1:
+            from .processes import serve as serve_in_processes  # here, because it needs this module
+
+            trio.run(partial(serve_in_processes, load, configuration, as_json=as_json))
+        else:
+            trio.run(_run, load, configuration, as_json)
     except InterfaceError as error:
         raise of_problems(error) from None
     except ConfigurationError as error:
@@ -84,14 +90,14 @@ async def _run(load: Load, configuration: Configuration, as_json: bool) -> None:
                             json_line({"listening": url}) if as_json else line(f"listening {url}")
                         _log.info("hosting %s", ", ".join(running.gateway.targets))
                         if notifier.watchdog is not None:
-                            tasks.start_soon(_watchdog, notifier, notifier.watchdog)
+                            tasks.start_soon(watchdog, notifier, notifier.watchdog)
                         notifier.ready()
                         await _until_signalled(signals, running, load, notifier)
                         drain = running.configuration.number("gateway.drain")
                         _log.info("leaving: running calls get %g s", drain)
                         notifier.stopping()
                         tasks.start_soon(_hurry, signals, scope)
-                        last_resort = threading.Timer(drain + GRACE, _leave_behind)
+                        last_resort = threading.Timer(drain + GRACE, leave_behind)
                         last_resort.daemon = True
                         last_resort.start()
             finally:
@@ -117,7 +123,7 @@ async def _until_signalled(
         notifier.ready()
 
 
-async def _watchdog(notifier: Notifier, seconds: float) -> None:
+async def watchdog(notifier: Notifier, seconds: float) -> None:
     """Say that the event loop still turns, as often as the service manager asks for."""
     while True:
         notifier.alive()
@@ -134,7 +140,7 @@ async def _hurry(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-def _leave_behind() -> None:
+def leave_behind() -> None:
     """Handlers in threads can't be cancelled: this is the end for those that do not end by themselves."""
     print("graftwire: a handler did not end in time and was left behind", file=sys.stderr, flush=True)
     os._exit(Exit.FAILED)

@@ -64,7 +64,8 @@ class Configuration:
     def serve(self) -> AbstractAsyncContextManager[ConfiguredGateway]:
         """Host all of it for as long as the block runs; as `graftwire.serve` does, which says how that ends.
 
-        Raises ConfigurationError, or InterfaceError for what can't be hosted, and leaves nothing half started.
+        In this process alone: `workers` above 1 is for the command `graftwire serve`. Raises
+        ConfigurationError, or InterfaceError for what can't be hosted, and leaves nothing half started.
         """
         from .serving import serve
 

@@ -25,6 +25,7 @@ from ..workers.worker import Worker
 from . import making
 from .checks import BARE, SECURE, check
 from .configuration import ANONYMOUS, Configuration
+from .processes import all_sink_texts, check_processes
 
 SOON: Final = 30  # days before the end of a certificate from which on there is a warning
 _OTHERS: Final = stat.S_IWGRP | stat.S_IRWXO
@@ -59,10 +60,10 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """All of it. `workers` are what runs in worker processes; `problems` are unsafe; `warnings` are worth a look."""
+    """All of it. `elsewhere` is what runs in worker processes; `problems` are unsafe; `warnings` are worth a look."""
 
     modules: Mapping[str, Sequence[Target]]
-    workers: Mapping[str, Worker]
+    elsewhere: Mapping[str, Worker]
     auth: Sequence[str]
     allow: Sequence[str]
     places: Sequence[Place]
@@ -72,16 +73,18 @@ class Exposure:
     on_failure: str
     problems: Sequence[str]
     warnings: Sequence[str]
+    workers: int = 1
+    """How many gateway processes share the addresses."""
 
 
 async def expose(config: Configuration) -> Exposure:
     """Look at all that a configuration names; nothing is started, listened at or written to.
 
     What is hosted is imported and made, in a worker process where it would run in some, and the files of plugins are
-    read, as `serve` would. Raises
-    ConfigurationError, or InterfaceError, for what `serve` would not start with.
+    read, as `serve` would. Raises ConfigurationError, or InterfaceError, for what `serve` would not start with.
     """
     check(config)
+    check_processes(config)
     tls = making.tls_context(config)
     hosted = making.hosted(config, {})
     services = making.services(config, hosted)
@@ -109,10 +112,11 @@ async def expose(config: Configuration) -> Exposure:
         places,
         certificate,
         _authorities(tls) if tls is not None and config.file_of("gateway.tls.client-ca") else None,
-        making.sink_texts(config),
+        all_sink_texts(config),
         str(config.value("audit.on-failure")),
         problems := [],
         warnings := [],
+        config.count("gateway.workers"),
     )
     _judge(config, found, problems, warnings)
     return found
@@ -211,7 +215,7 @@ def _judge_files(config: Configuration, problems: list[str], warnings: list[str]
             f"{config.at('gateway.tls.key')}the key {key} can be read or changed by other users; run chmod 600 {key}, "
             "and replace it if somebody may have read it"
         )
-    for text in making.sink_texts(config):
+    for text in all_sink_texts(config):
         name, _, path = text.partition(":")
         if name != "file":
             continue

@@ -108,6 +108,7 @@ KEYS: Final[Mapping[str, Key]] = {
     key.path: key
     for key in (
         Key("gateway", "listen", Kind.TEXTS, (), "--listen"),
+        Key("gateway", "workers", Kind.COUNT, 1, "--workers", live=False, least=1, most=1_024),
         Key("gateway", "drain", Kind.SECONDS, DRAIN, "--drain"),
         Key("gateway", "threads", Kind.COUNT, THREADS, least=1, most=100_000),
         Key("gateway", "plugin-seconds", Kind.SECONDS, SECONDS, least=0.001),

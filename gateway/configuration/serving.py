@@ -30,6 +30,7 @@ from .checks import check, check_restart
 from .configuration import Configuration
 from .errors import ConfigurationError
 from .layers import Module
+from .processes import check_alone
 
 _log: Final = logging.getLogger("graftwire.gateway")
 
@@ -133,7 +134,8 @@ async def serve(
     Raises ConfigurationError, or InterfaceError for what can't be hosted, and leaves nothing half started.
     """
     check(configuration)
-    _check_sockets(configuration, sockets)
+    check_alone(configuration)
+    check_sockets(configuration, sockets)
     sinks: Sinks = {}
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_close, sinks)
@@ -184,7 +186,7 @@ def _host(config: Configuration, made: _Made, guard: Guard) -> Host:
     )
 
 
-def _check_sockets(config: Configuration, sockets: Sequence[socket.socket]) -> None:
+def check_sockets(config: Configuration, sockets: Sequence[socket.socket]) -> None:
     """Raises ConfigurationError for a socket that was handed over and is asked for nowhere."""
     for sock in sockets:
         if not any(inherited(url, [sock]) for url in config.urls):

@@ -331,6 +331,10 @@ class Running:
         self.process.stdin.write(text.encode() + b"\n")
         self.process.stdin.flush()
 
+    def error_line(self) -> str:
+        """The next line of its standard error."""
+        return self._err.next()
+
     def errors_until(self, last: str) -> None:
         """Wait for a line of its standard error that contains `last`; what comes up to there is gone."""
         self._err.until(last)

@@ -77,8 +77,8 @@ def test_flags_over_variables_over_the_file(
     monkeypatch.setenv("GRAFTWIRE_GATEWAY_LISTEN", "ws://127.0.0.1:0")
     with running("serve", cwd=shop) as served:
         assert served.address().startswith("ws://")
-    with running("serve", "--listen", f"unix:{shop}/own", cwd=shop) as served:
-        assert served.address() == f"unix:{shop}/own"
+    with running("serve", "--listen", f"unix:{shop}/of-flags", cwd=shop) as served:
+        assert served.address() == f"unix:{shop}/of-flags"
     monkeypatch.delenv("GRAFTWIRE_GATEWAY_LISTEN")
     with running("serve", cwd=shop) as served:
         assert served.address().startswith("tcp://")

@@ -61,12 +61,12 @@ async def test_a_port_that_is_taken_at_one_address_is_passed_over(monkeypatch: p
     real = bind_module._bind_one
     failures = 3
 
-    def unlucky(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    def unlucky(family: socket.AddressFamily, address: str, port: int, share: bool) -> socket.socket:
         nonlocal failures
         if family == socket.AF_INET and failures:
             failures -= 1
             raise OSError(errno.EADDRINUSE, "taken")
-        return real(family, address, port)
+        return real(family, address, port, share)
 
     monkeypatch.setattr(bind_module, "_bind_one", unlucky)
     url, sockets = await bind(parse("tcp://*:0"), 8)
@@ -81,10 +81,10 @@ async def test_a_port_that_is_taken_at_one_address_is_passed_over(monkeypatch: p
 async def test_a_family_that_this_machine_lacks_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     real = bind_module._bind_one
 
-    def old(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    def old(family: socket.AddressFamily, address: str, port: int, share: bool) -> socket.socket:
         if family == socket.AF_INET6:
             raise OSError(errno.EAFNOSUPPORT, "no IPv6")
-        return real(family, address, port)
+        return real(family, address, port, share)
 
     monkeypatch.setattr(bind_module, "_bind_one", old)
     _, sockets = await bind(parse("tcp://*:0"), 8)
