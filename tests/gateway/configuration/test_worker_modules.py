@@ -29,6 +29,11 @@ class Shop:
         await trio.sleep(seconds)
         return os.getpid()
 
+    async def wait_for(self, file: str) -> int:
+        while not os.path.exists(file):
+            await trio.sleep(0.02)
+        return os.getpid()
+
     @graftwire.allow("clerk")
     async def sell(self) -> int:
         return 1
@@ -91,13 +96,15 @@ async def test_what_is_unchanged_keeps_its_processes(load: Load) -> None:
 
 
 @pytest.mark.parametrize("more", ["count = 2\n", "memory = 1000000000\n", "hang = 3.0\n"])
-async def test_what_is_changed_gets_new_ones_while_calls_of_the_old_ones_end(load: Load, more: str) -> None:
+async def test_what_is_changed_gets_new_ones_while_calls_of_the_old_ones_end(
+    load: Load, folder: Path, more: str
+) -> None:
     async with load(WORKER).serve() as running, graftwire.connect(running.gateway.urls[0]) as client:
         [before] = pids()
         results: list[int] = []
 
         async def waits() -> None:
-            results.append(await client.call("Shop.wait", 1.0))
+            results.append(await client.call("Shop.wait_for", str(folder / "now")))
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(waits)
@@ -105,11 +112,12 @@ async def test_what_is_changed_gets_new_ones_while_calls_of_the_old_ones_end(loa
             await running.reload(load(WORKER + more))
             assert results == []
             assert await client.call("Shop.pid") != before
+            await trio.Path(folder / "now").touch()
         assert results == [before]
         assert before not in await only(2 if "count" in more else 1)
 
 
-async def test_they_come_and_go(load: Load) -> None:
+async def test_they_come_and_go(load: Load, folder: Path) -> None:
     async with load(LEAST).serve() as running, graftwire.connect(running.gateway.urls[0]) as client:
         assert pids() == set()
         await running.reload(load(WORKER))
@@ -119,13 +127,14 @@ async def test_they_come_and_go(load: Load) -> None:
             results: list[int] = []
 
             async def waits() -> None:
-                results.append(await client.call("Shop.wait", 0.5))
+                results.append(await client.call("Shop.wait_for", str(folder / "now")))
 
             nursery.start_soon(waits)
             await client.call("Shop.pid")
             await running.reload(load(LEAST))
             with pytest.raises(graftwire.UnknownTarget):
                 await client.call("Shop.pid")
+            await trio.Path(folder / "now").touch()
         assert results == [pid]
         await only(0)
         assert await client.call("Stock.pieces", "abc") == 3
