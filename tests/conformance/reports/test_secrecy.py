@@ -36,7 +36,9 @@ ENCODINGS: list[Callable[[bytes], bytes]] = [
 
 @pytest.mark.parametrize("encode", ENCODINGS)
 @pytest.mark.parametrize(
-    ("secret", "name"), [(PROOF, "proof of alice"), (CANARY.encode(), "canary exception")]
+    ("secret", "name"),
+    [(PROOF, "proof of alice"), (CANARY.encode(), "canary exception")],
+    ids=["proof", "canary"],
 )
 def test_it_is_found_however_it_is_written(
     encode: Callable[[bytes], bytes], secret: bytes, name: str
