@@ -20,7 +20,8 @@ LISTENING = """
     import json, socket, sys, time, threading
     json.loads(sys.stdin.readline())
     server = socket.create_server(("127.0.0.1", 0))
-    print(json.dumps({{"ready": True, "listening": {{"tcp": f"tcp://127.0.0.1:{{server.getsockname()[1]}}"}}}}), flush=True)
+    url = f"tcp://127.0.0.1:{{server.getsockname()[1]}}"
+    print(json.dumps({{"ready": True, "listening": {{"tcp": url}}}}), flush=True)
     HELLO = bytes.fromhex("0000002583008101a6011a0040000002190400031a01000000041a00040000051a002000000619ea60")
     def serve(connection):
         {serve}
