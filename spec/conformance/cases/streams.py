@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..case import Activity, Check, Expect, Open, Report, Send, Settle, Step
+from ..case import Check, Expect, Open, Report, Send, Settle, Step
 from ..frames import (
     BAD_ARGUMENTS,
     BOTH_WAYS,
@@ -20,7 +20,7 @@ from ..frames import (
     item,
     result,
 )
-from ..parts import ANY, Body, Frame, Key, Mine, Part, Raw, Yours, Zeros
+from ..parts import ANY, Body, Frame, Key, Mine, Raw, Yours, Zeros
 from ..roles import Level
 from ..writing import ALIVE, PROTOCOL_ERROR, answered, call_by, called, case, chapter, refused, taken
 from .usual import (
@@ -635,7 +635,10 @@ CASES = chapter(
         "An initiator sends and reads items of one call.",
         call_by("each", do="exchange", items=("a", "b")),
         *_in_order(
-            any_call("each", id=THEIRS, shape=BOTH_WAYS), item("a", id=THEIRS), item("b", id=THEIRS), end(THEIRS)
+            any_call("each", id=THEIRS, shape=BOTH_WAYS),
+            item("a", id=THEIRS),
+            item("b", id=THEIRS),
+            end(THEIRS),
         ),
         Send((item("x", id=THEIRS), result(None, id=THEIRS))),
         reports=Report(outcome="result", items=("x",)),
@@ -757,7 +760,13 @@ CASES = chapter(
         Expect((any_call("produce", shape=SERVER),)),
         Send((item(1, id=THEIRS),)),
         Expect((cancel(THEIRS),)),
-        Send((item(2, id=THEIRS), item(body=Raw(b"\x41\xff"), id=THEIRS), error(CANCELLED, id=THEIRS, body=None))),
+        Send(
+            (
+                item(2, id=THEIRS),
+                item(body=Raw(b"\x41\xff"), id=THEIRS),
+                error(CANCELLED, id=THEIRS, body=None),
+            )
+        ),
         reports=Report(outcome="cancelled", items=(1,)),
         outcomes=ALIVE,
         features=("server-streams",),

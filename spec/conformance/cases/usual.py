@@ -69,5 +69,3 @@ def called_back(
         features=features,
         **fields,
     )
-
-
