@@ -73,9 +73,7 @@ def _waiting(count: int, *, start: int = 1) -> tuple[Frame, ...]:
 
 def _with_body(id: int, size: int) -> Frame:
     """A call that does not end, with a body of so many bytes."""
-    return call(
-        "wait", "k" * (size - 7), id=Mine(id)
-    )  # two arrays, a head of three, a map: 1 + 1 + 3 + 1, and 1
+    return call("wait", "k" * (size - 6), id=Mine(id))  # two arrays, a head of three bytes, a map
 
 
 GUARDED = {"setup": "guarded", "features": (*HOSTING, "authentication")}
