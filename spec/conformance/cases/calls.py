@@ -647,7 +647,7 @@ CASES = chapter(
         Send((result(1, id=Yours(5)),)),
         Expect((any_call(id=Yours(17)),)),
         Settle(),
-        Send((error(INTERNAL, id=Yours(1), body=bytes(8)),)),
+        Send((error(INTERNAL, id=Yours(1), body=Body(bytes(8))),)),
         Expect((any_call(id=Yours(18)),)),
         Send(tuple(result(1, id=Yours(number)) for number in range(2, 19) if number != 5)),
         before=(Open(limits=LEAST),),

@@ -603,7 +603,7 @@ CASES = chapter(
         "Items that came before an ERROR were read; the ERROR is told.",
         call_by("produce", 2, 1, do="stream"),
         Expect((any_call("produce", shape=SERVER),)),
-        Send((item(1, id=THEIRS), error(8, id=THEIRS, body=bytes(8)))),
+        Send((item(1, id=THEIRS), error(8, id=THEIRS, body=Body(bytes(8))))),
         reports=Report(outcome="error", codes=("internal",), items=(1,)),
         features=("server-streams",),
     ),
