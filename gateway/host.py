@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import isroutine
 from typing import Any, Final
 
 from graftwire.protocol import values
@@ -82,7 +83,9 @@ class Host:
 
 def _of_reference(referent: object, name: str) -> Method | None:
     if isinstance(referent, ByReference):
-        return methods_of(referent.target, "").get("." + name)
+        if not isroutine(referent.target):
+            return methods_of(referent.target, "").get("." + name)
+        referent = referent.target  # a function that can be withdrawn
     return Method("", referent) if name == "" and callable(referent) else None
 
 

@@ -24,6 +24,7 @@ def asked_for(activity: Activity, url: str, scope: Scope) -> Asked:
         items=[_hex(each, scope) for each in activity.items],
         take=activity.take,
         cancel_after=activity.cancel_after,
+        stay=activity.stay,
         times=activity.times,
         then=[_hex(each, scope) for each in activity.then],
     )

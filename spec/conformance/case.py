@@ -71,11 +71,12 @@ class Send(msgspec.Struct, frozen=True, tag=True):
 class Expect(msgspec.Struct, frozen=True, tag=True):
     """Wait for a frame that is one of these; frames that come before it and are not, are kept for later steps.
 
-    `times`: so many of them.
+    `times`: so many of them. `behind`: only one that came behind the frame that was awaited before it will do.
     """
 
     frames: tuple[Frame, ...]
     times: int = 1
+    behind: bool = False
 
 
 class Settle(msgspec.Struct, frozen=True, tag=True):
@@ -218,6 +219,7 @@ class Activity(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     deadline: float | None = None
     cancel_after: float | None = None
     take: int | None = None
+    stay: bool = False
     times: int = 1
     items: tuple[Part, ...] = ()
     then: tuple[tuple[Part, ...], ...] = ()

@@ -17,7 +17,7 @@ from .parts import Frame, Part, Piece, Scope, matches, wire
 from .reading import elements_of, fault_of, name_of
 from .recording import Direction, Layer, Recorder, Splitter
 
-HELLO, CREDIT, PING, PONG, GOAWAY = 0, 11, 12, 13, 14
+HELLO, RESULT, ERROR, ITEM, CREDIT, PING, PONG, GOAWAY = 0, 6, 7, 9, 11, 12, 13, 14
 # WS-5: the codes of a Close frame that a peer may send.
 CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1009})
 
@@ -76,6 +76,8 @@ class Conversation:
         self._hearing = trio.Event()
         self._hearing.set()
         self._broken = False
+        self._last = 0  # the number of the frame that a step has waited for last
+        self._answered: set[object] = set()  # the runner's calls that have their terminal
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -126,6 +128,10 @@ class Conversation:
             self.faults.append(Fault("LEAVE-6", f"{seen} came after the GOAWAY that ended the session"))
         if seen.number == 1 and seen.kind not in (HELLO, GOAWAY):
             self.faults.append(Fault("FRAME-7", f"the first frame is {seen}"))
+        if seen.kind in (RESULT, ERROR, ITEM) and seen.elements[1] in self._answered:
+            self.faults.append(Fault("CALL-6", f"{seen} came after the terminal of that call"))
+        if seen.kind in (RESULT, ERROR):
+            self._answered.add(seen.elements[1])
         if seen.kind == CREDIT:
             seen.background = True
         elif seen.kind == PING:
@@ -221,16 +227,18 @@ class Conversation:
         """Whether nothing more will come that belongs to the session."""
         return self.end is not None or self.goaway is not None
 
-    async def expect(self, wanted: Sequence[Frame], what: str = "") -> Seen:
+    async def expect(self, wanted: Sequence[Frame], what: str = "", *, behind: bool = False) -> Seen:
         """Wait for a frame that is one of these, and take it. Raises Failed where the session ends before."""
-        await self._stand_until(lambda: self._find(wanted) is not None or self.over)
-        found = self._find(wanted)
+        after = self._last if behind else 0
+        await self._stand_until(lambda: self._find(wanted, after) is not None or self.over)
+        found = self._find(wanted, after)
         if found is None:
             how = (
                 str(self.goaway) if self.goaway is not None else self.end.why if self.end is not None else ""
             )
             raise Failed(f"{what or told(wanted)} was due, and the session ended ({how})")
         found.taken = True
+        self._last = found.number
         return found
 
     async def wait_end(self) -> None:
@@ -241,11 +249,11 @@ class Conversation:
         while not done():
             await self._changed.wait()
 
-    def _find(self, wanted: Sequence[Frame]) -> Seen | None:
+    def _find(self, wanted: Sequence[Frame], after: int = 0) -> Seen | None:
         return next(
             (
                 each
-                for each in self.seen
+                for each in self.seen[after:]
                 if not each.taken and any(self.fits(frame, each) for frame in wanted)
             ),
             None,

@@ -226,7 +226,7 @@ class Playing:
                 )
             case Expect():
                 for _ in range(step.times):
-                    await talk.expect(step.frames)
+                    await talk.expect(step.frames, behind=step.behind)
             case Settle():
                 if not await talk.settle():
                     raise Failed(f"a PONG was due: {self.standing}")

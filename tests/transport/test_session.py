@@ -1199,6 +1199,7 @@ async def test_what_fits_into_no_frame_is_refused_here() -> None:
             async with session.open(3, "Any", large):
                 raise AssertionError
         assert "send it as a stream" in str(caught.value)
+        assert not caught.value.ran
         async with session.open(2, "Any", NOTHING) as call:
             with pytest.raises(errors.TooLarge):
                 await call.send(large)

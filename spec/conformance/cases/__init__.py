@@ -5,9 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from ..case import Case
-from . import calls, framing, handshake, leaving
+from . import abuse, calls, cancellation, errors, framing, handshake, leaving, liveness, references, streams
 
-_CHAPTERS: Final = (framing, handshake, calls, leaving)
+_CHAPTERS: Final = (
+    framing,
+    handshake,
+    calls,
+    streams,
+    cancellation,
+    references,
+    errors,
+    liveness,
+    leaving,
+    abuse,
+)
 
 CASES: Final[tuple[Case, ...]] = tuple(each for chapter in _CHAPTERS for each in chapter.CASES)
 BY_ID: Final[dict[str, Case]] = {each.id: each for each in CASES}

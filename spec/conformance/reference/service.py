@@ -49,7 +49,7 @@ class Counters:
         self.running[key] += 1
         try:
             yield
-        except trio.Cancelled:
+        except (trio.Cancelled, GeneratorExit):  # a generator that waits for credit is closed
             self.cancelled[key] += 1
             raise
         finally:
