@@ -170,16 +170,24 @@ Step = (
 
 
 class Goaway(msgspec.Struct, frozen=True, tag=True):
-    """The target ends the session with GOAWAY, and then the link. `last`: the last ids that it may name."""
+    """The target ends the session with GOAWAY, and then the link. `last`: the last ids that it may name.
+
+    `orderly` False: the link need not end as LINK-6 says, with close_notify or a Close frame.
+    """
 
     codes: tuple[int, ...]
     last: tuple[Part, ...] = ()
+    orderly: bool = True
 
 
 class Closed(msgspec.Struct, frozen=True, tag=True):
-    """The target ends the link and says no GOAWAY with an error. `codes`: those of a WebSocket Close that may come."""
+    """The target ends the link and says no GOAWAY with an error. `codes`: those of a WebSocket Close that may come.
+
+    `orderly` as in `Goaway`.
+    """
 
     codes: tuple[int, ...] = ()
+    orderly: bool = True
 
 
 class Alive(msgspec.Struct, frozen=True, tag=True):

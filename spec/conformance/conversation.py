@@ -10,14 +10,16 @@ from typing import Any, Final
 import trio
 
 from . import frames
+from .farewells import Farewells
 from .links.making import Linked
 from .links.pipes import Gone
 from .links.wires import Data, End, Fault, WebSocketWire, messages_of
-from .parts import Frame, Part, Piece, Scope, matches, wire
+from .parts import Frame, Mine, Part, Piece, Scope, Yours, matches, wire
 from .reading import elements_of, fault_of, name_of
 from .recording import Direction, Layer, Recorder, Splitter
 
-HELLO, RESULT, ERROR, ITEM, CREDIT, PING, PONG, GOAWAY = 0, 6, 7, 9, 11, 12, 13, 14
+HELLO, CALL, RESULT, ERROR, ITEM, CREDIT, PING, PONG, GOAWAY = 0, 5, 6, 7, 9, 11, 12, 13, 14
+LEAVING: Final = 2.0  # seconds in which a target that was left ends the link; how long it takes is no verdict
 # WS-5: the codes of a Close frame that a peer may send.
 CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1009})
 
@@ -67,9 +69,13 @@ class Conversation:
         self.faults: list[Fault] = linked.faults
         self.end: End | None = None
         self.closed_here = False  # the runner has said that it writes nothing more, or cut the link
+        self.torn = False  # the runner has cut the link, so nobody owes it an orderly end
         self.silent = False
         self.goaway: Seen | None = None  # with an error code: the session is over
         self._splitter = Splitter()
+        self._farewells = Farewells()
+        self._parted = False  # the runner has said GOAWAY, in peace and for good
+        self._calls: set[int] = set()  # the ids of the runner's calls
         self._pings = 0
         self._their_pings = 0
         self._changed = trio.Event()
@@ -97,7 +103,7 @@ class Conversation:
     def _on_end(self, end: End) -> None:
         self.end = end
         self.recorder.note(Direction.TARGET, end.why)
-        if self._splitter.kept and end.orderly:
+        if self._splitter.kept and (end.orderly or not self.closed_here):
             self.faults.append(Fault("FRAME-8", "the link ends inside a frame"))
         if end.code is not None and end.code not in CLOSE_CODES and not self.closed_here:
             self.faults.append(Fault("WS-5", f"a Close frame with code {end.code}"))
@@ -132,14 +138,25 @@ class Conversation:
             self.faults.append(Fault("CALL-6", f"{seen} came after the terminal of that call"))
         if seen.kind in (RESULT, ERROR):
             self._answered.add(seen.elements[1])
+        if seen.number > 1 and seen.kind == HELLO:
+            self.faults.append(Fault("HELLO-1", f"frame {seen.number} is another HELLO"))
         if seen.kind == CREDIT:
             seen.background = True
         elif seen.kind == PING:
             await self._ping(seen)
-        elif seen.kind == GOAWAY and seen.elements[2] != 0:
+        elif seen.kind == GOAWAY:
+            await self._goaway(seen)
+
+    async def _goaway(self, seen: Seen) -> None:
+        fault = self._farewells.fault_of(seen.elements, self._calls)
+        if fault is not None:
+            self.faults.append(fault)
+        if seen.elements[2] != 0:
             self.goaway = seen
             if not self.silent:
                 await self.half_close()
+        elif self._parted:
+            seen.background = True  # it leaves because the runner does
 
     async def _ping(self, seen: Seen) -> None:
         seen.background = True
@@ -178,6 +195,7 @@ class Conversation:
         for piece in pieces:
             if isinstance(piece, Frame) and piece.kind == PING:
                 self._pings += 1  # so that `settle` goes on counting where the case has stopped
+            self._note(piece)
         encoded = [wire(piece, self.scope) for piece in pieces]
         if isinstance(self.wire, WebSocketWire):
             joined = encoded if apart else messages_of(encoded)
@@ -189,6 +207,29 @@ class Conversation:
         except Gone:
             await self._stand_until(lambda: self.end is not None)
 
+    def _note(self, piece: Piece) -> None:
+        """Remember what the target's frames are judged by."""
+        if not isinstance(piece, Frame) or not piece.elements:
+            return
+        first = piece.elements[0]
+        if isinstance(first, Mine | Yours):
+            first = self.scope.id(first)
+        if piece.kind == CALL and isinstance(first, int):
+            self._calls.add(first)
+        elif piece.kind == GOAWAY and first != frames.BIGGEST:
+            self._parted = True
+
+    async def farewell(self) -> None:
+        """Leave in peace, and read what the target still says, to the end of the link."""
+        if not self._parted:
+            made = [each.elements[1] for each in self.seen if each.kind == CALL and len(each.elements) > 1]
+            await self.send(
+                (frames.goaway(max((each for each in made if isinstance(each, int)), default=0)),)
+            )
+        await self.half_close()
+        with trio.move_on_after(LEAVING):
+            await self.wait_end()
+
     async def half_close(self, code: int = 1000) -> None:
         """Say that nothing more is written."""
         if not self.closed_here:
@@ -197,7 +238,7 @@ class Conversation:
 
     async def cut(self, *, reset: bool) -> None:
         """End the link without a word."""
-        self.closed_here = True
+        self.closed_here = self.torn = True
         await self.wire.cut(reset=reset)
 
     async def open(self, limits: tuple[int, ...] | None, more: Sequence[Piece]) -> None:

@@ -149,10 +149,9 @@ class Playing:
                     for step in self.case.steps:
                         await self._step(talk, step)
                     await self._stand(talk)
-                    self._judge(talk)
                     if self.standing.alive:
-                        await talk.send((frames.goaway(0),))
-                        await talk.half_close()
+                        await talk.farewell()
+                    self._judge(talk)
             else:
                 self._judge(None)
             await self._report()
@@ -283,15 +282,26 @@ class Playing:
 
     def _judge(self, talk: Conversation | None) -> None:
         """Raises Failed unless the standing is one of the outcomes, and nothing else is wrong."""
-        if talk is not None and talk.faults:
-            fault = talk.faults[0]
-            raise Failed(f"{fault.text} ({fault.clause})")
-        if not any(self._is(each) for each in self.case.outcomes):
+        if talk is not None:
+            faultless(talk)
+        found = [each for each in self.case.outcomes if self._is(each)]
+        if not found:
             raise Failed(f"{told_outcomes(self.case.outcomes)} was due: {self.standing}")
         if talk is not None:
+            self._judge_end(talk, found)
             left = talk.left_over(self._allowed())
             if left:
                 raise Failed(f"frame {left[0].number}, {left[0]}, was not due")
+
+    def _judge_end(self, talk: Conversation, found: list[Outcome]) -> None:
+        """Where there is an orderly end, an abrupt one fails, unless the runner or the case has cut the link."""
+        link = self.instance.link
+        if talk.end is None or talk.end.orderly or talk.torn or self.case.connect.bare:
+            return
+        if not (link.secure or link.websocket):
+            return  # a plain socket has one way to say that nothing more comes, and a reset may cross it
+        if not any(isinstance(each, Goaway | Closed) and not each.orderly for each in found):
+            raise Failed(f"the link did not end in order (LINK-6): {talk.end.why}")
 
     def _allowed(self) -> tuple[Frame, ...]:
         allowed = list(self.case.allow)
@@ -403,8 +413,8 @@ class Playing:
             if not self.target.setup.anonymous:
                 await talk.expect((frames.accepted(),))
             seen = await talk.expect((frames.result(),))
-            await talk.send((frames.goaway(0),))
-            await talk.half_close()
+            await talk.farewell()
+            faultless(talk)
             body: bytes = seen.elements[2]
             return body
 
@@ -435,6 +445,7 @@ class Playing:
                 await talk.send((frames.result(PROBE.result, id=Yours(1)),))
                 told = await asking.wait()
                 await talk.half_close()
+                faultless(talk)
         return bytes.fromhex(told.value or "")
 
     # --- the result ---------------------------------------------------------------------------------------------------
@@ -477,6 +488,13 @@ async def conversing(linked: Linked, scope: Scope, recorder: Recorder) -> AsyncG
     finally:
         with trio.move_on_after(0.5, shield=True):
             await linked.wire.aclose()
+
+
+def faultless(talk: Conversation) -> None:
+    """Raises Failed if the target broke a rule that holds in every case."""
+    if talk.faults:
+        fault = talk.faults[0]
+        raise Failed(f"{fault.text} ({fault.clause})")
 
 
 def transcript(recorder: Recorder, seen: list[Seen]) -> Transcript:
