@@ -12,7 +12,7 @@ import trio
 from . import frames
 from .links.making import Linked
 from .links.pipes import Gone
-from .links.wires import Data, End, Fault, WebSocketWire, messages_of
+from .links.wires import Data, End, Fault, Pong, WebSocketWire, messages_of
 from .parts import Frame, Part, Piece, Scope, matches, wire
 from .reading import elements_of, fault_of, name_of
 from .recording import Direction, Layer, Recorder, Splitter
@@ -64,6 +64,7 @@ class Conversation:
         self.scope = scope
         self.recorder = recorder
         self.seen: list[Seen] = []
+        self.pongs: list[bytes] = []  # payloads of pongs of WebSocket
         self.faults: list[Fault] = linked.faults
         self.end: End | None = None
         self.closed_here = False  # the runner has said that it writes nothing more, or cut the link
@@ -88,6 +89,8 @@ class Conversation:
                     await self._data(event)
                 elif isinstance(event, Fault):
                     self.faults.append(event)
+                elif isinstance(event, Pong):
+                    self.pongs.append(event.payload)
                 else:
                     self._on_end(event)
             self._wake()
@@ -232,6 +235,13 @@ class Conversation:
             raise Failed(f"{what or told(wanted)} was due, and the session ended ({how})")
         found.taken = True
         return found
+
+    async def expect_pong(self, payload: bytes) -> None:
+        """Wait for a pong of WebSocket with this payload. Raises Failed where the session ends before."""
+        await self._stand_until(lambda: payload in self.pongs or self.over)
+        if payload not in self.pongs:
+            raise Failed("a pong of WebSocket was due, and the session ended")
+        self.pongs.remove(payload)
 
     async def wait_end(self) -> None:
         """Wait until the link has ended."""

@@ -23,6 +23,7 @@ from .case import (
     Deaf,
     Drain,
     Expect,
+    ExpectPong,
     Goaway,
     HalfClose,
     Never,
@@ -55,6 +56,7 @@ from .tasks import unwrapping
 PROBE: Final = Check("echo", ("probe",), "probe")
 PROBE_WITHIN: Final = 5.0  # seconds for the liveness probe, and for each check
 AGAIN: Final = 0.02  # seconds between two looks at a counter
+SETTLED: Final = 0.05  # seconds in which a connection that was made before an answer is seen behind it
 _numbers = itertools.count(1)
 
 
@@ -180,7 +182,10 @@ class Playing:
         async with listen(
             self.instance.link, str(self.world.directory), how, self._context, self.recorder
         ) as listening:
-            url = self.case.activity.url.format(url=listening.url)
+            scheme, _, rest = listening.url.partition(":")
+            url = self.case.activity.url.format(
+                url=listening.url, scheme=scheme, rest=rest.removeprefix("//")
+            )
             self._asking = await self.target.ask(asked_for(self.case.activity, url, self.scope))
             yield await self._accepted(listening, self._asking)
 
@@ -191,8 +196,10 @@ class Playing:
 
             async def hear() -> None:
                 await asking.wait()
-                self.standing.dialled = False
-                nursery.cancel_scope.cancel()
+                # what it did before it answered is here by now: it may have dialled, and left at once
+                await trio.sleep(SETTLED)
+                if not listening.dialled:
+                    nursery.cancel_scope.cancel()
 
             nursery.start_soon(hear)
             try:
@@ -200,8 +207,7 @@ class Playing:
             except NoLink as no_link:
                 self.standing.link = no_link
             nursery.cancel_scope.cancel()
-        if linked is not None or self.standing.link is not None:
-            self.standing.dialled = True
+        self.standing.dialled = listening.dialled
         return linked
 
     def _context(self, server: bool, how: Connect) -> Any:
@@ -244,6 +250,8 @@ class Playing:
                 await self._drain()
             case Check():
                 await self._check(step)
+            case ExpectPong():
+                await talk.expect_pong(step.payload)
             case Text() | WebSocketFrame() | Plain():
                 await self._below(talk, step)
 
@@ -299,7 +307,7 @@ class Playing:
             if isinstance(outcome, Goaway):
                 allowed.append(Frame(14, (ANY, OneOf(outcome.codes))))
                 # HELLO-10, LEAVE-4: it may still be written, or dropped
-                allowed.append(frames.any_hello())
+                allowed.append(frames.any_hello(offered=self.instance.role is Role.INITIATOR))
             elif isinstance(outcome, Closed):
                 allowed.append(Frame(14, (ANY, 0)))
         return tuple(allowed)

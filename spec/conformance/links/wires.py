@@ -28,6 +28,12 @@ class Data(NamedTuple):
     whole: bool = False
 
 
+class Pong(NamedTuple):
+    """A pong of WebSocket came."""
+
+    payload: bytes
+
+
 class Fault(NamedTuple):
     """The target broke a rule of the link itself."""
 
@@ -43,7 +49,7 @@ class End(NamedTuple):
     code: int | None = None
 
 
-Event = Data | Fault | End
+Event = Data | Pong | Fault | End
 
 
 class Wire(ABC):
@@ -112,6 +118,21 @@ class FramedWire(Wire):
         async with self._writing:
             self.recorder.note(Direction.RUNNER, "half-close")
             await self.pipe.half_close()
+
+
+class BareWire(FramedWire):
+    """The connection below the framing of its link: what comes is kept in the record, and is no frame."""
+
+    async def receive(self) -> list[Event]:
+        """As in `Wire`, without Data."""
+        while True:
+            try:
+                data = await self.pipe.receive()
+            except Gone as gone:
+                return [End(gone.orderly, gone.why)]
+            if not data:
+                return [End(True, "closed")]
+            self.recorder.bytes(Direction.TARGET, Layer.LINK, data)
 
 
 class WebSocketWire(Wire):
@@ -202,6 +223,8 @@ class WebSocketWire(Wire):
                     events.append(Fault("WS-5", "the payload of a WebSocket ping is not empty"))
                 if not self._said_close:
                     await self.frame(_PONG, bytes(payload))  # type: ignore[arg-type]
+            elif frame.opcode is Opcode.PONG:
+                events.append(Pong(bytes(payload)))  # type: ignore[arg-type]
             elif frame.opcode is Opcode.CLOSE:
                 assert isinstance(payload, tuple)
                 code, reason = int(payload[0]), payload[1]
