@@ -23,11 +23,12 @@ class Connect(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     `bare`: the plain TCP (or Unix) connection, without TLS and without a WebSocket handshake; steps then write to it
     what they like, and what comes is not read as frames. TLS: `alpn` offers (or, as acceptor, selects) these names;
-    `tls` bounds the versions, as in ("1.2", "1.2"); `certificate` names what the runner shows: "server", "other-name",
-    "expired", "other-authority", "client", or None. WebSocket, as initiator: `path`, `subprotocols`, `origin`,
+    `tls` bounds the versions, as in ("1.2", "1.2"); `certificate` names what the runner shows: "server", "other-
+    name", "expired", "other-authority", "client", or None. WebSocket, as initiator: `path`, `subprotocols`, `origin`,
     `extensions`, `headers` of the request, or `request`: all of it as it is here, with {host} and {key} in it; as
-    acceptor, of its answer: `status`, `subprotocols` (the first one is selected), `extensions`, `headers`, `accept` (in
-    the place of the right Sec-WebSocket-Accept), or `answer`: all of it as it is here.
+    acceptor, `path` and `origin` that the request has to have, and of its answer: `status`, `subprotocols` (the first
+    one is selected), `extensions`, `headers`, `accept` (in the place of the right Sec-WebSocket-Accept), or `answer`:
+    all of it as it is here.
     """
 
     bare: bool = False
@@ -181,16 +182,24 @@ Step = (
 
 
 class Goaway(msgspec.Struct, frozen=True, tag=True):
-    """The target ends the session with GOAWAY, and then the link. `last`: the last ids that it may name."""
+    """The target ends the session with GOAWAY, and then the link. `last`: the last ids that it may name.
+
+    `orderly`: the link has to end as LINK-6 says, with close_notify or a Close frame.
+    """
 
     codes: tuple[int, ...]
     last: tuple[Part, ...] = ()
+    orderly: bool = False
 
 
 class Closed(msgspec.Struct, frozen=True, tag=True):
-    """The target ends the link and says no GOAWAY with an error. `codes`: those of a WebSocket Close that may come."""
+    """The target ends the link and says no GOAWAY with an error. `codes`: those of a WebSocket Close that may come.
+
+    `orderly`: as in `Goaway`.
+    """
 
     codes: tuple[int, ...] = ()
+    orderly: bool = False
 
 
 class Alive(msgspec.Struct, frozen=True, tag=True):
@@ -222,8 +231,8 @@ class Proof(msgspec.Struct, frozen=True, tag=True):
 class Activity(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """What an initiator under test is asked to do: see TARGETS.md.
 
-    `url` changes the URL: `{url}` is the right one, `{scheme}` what stands before its colon, and `{rest}` what stands
-    behind the slashes, or behind the colon where there are none.
+    `url` changes the URL: `{url}` is the right one, `{scheme}` what stands before its colon, and `{address}` what
+    stands behind the slashes (behind the colon where there are none), without a slash at its end.
     """
 
     do: str = "hold"

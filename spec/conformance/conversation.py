@@ -17,7 +17,11 @@ from .parts import Frame, Part, Piece, Scope, matches, wire
 from .reading import elements_of, fault_of, name_of
 from .recording import Direction, Layer, Recorder, Splitter
 
-HELLO, CREDIT, PING, PONG, GOAWAY = 0, 11, 12, 13, 14
+HELLO, AUTH, ACCEPTED, CALL, CREDIT, PING, PONG, GOAWAY = 0, 1, 3, 5, 11, 12, 13, 14
+# HELLO-7, HELLO-8: what an initiator may write before it has read HELLO, or ACCEPTED
+LARGEST_EARLY_FRAME: Final = 16_384
+LARGEST_EARLY_BYTES: Final = 32_768
+LEAST_CALLS: Final = 16
 # WS-5: the codes of a Close frame that a peer may send.
 CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1009})
 
@@ -52,6 +56,48 @@ class Seen:
         return shown
 
 
+class Early:
+    """What an initiator may write before it can have read the acceptor's HELLO, or ACCEPTED (HELLO-7 to HELLO-9)."""
+
+    def __init__(self) -> None:
+        self._left = LARGEST_EARLY_BYTES
+        self._calls = 0
+        self._several = False  # versions were offered
+        self._second: object = None  # the kind of the second frame
+        self._hello = self._accepted = False  # the runner has begun to write them
+
+    def wrote(self, kind: object) -> None:
+        """The runner is about to write a frame of this kind."""
+        self._hello = self._hello or kind == HELLO
+        self._accepted = self._accepted or kind == ACCEPTED
+
+    def fault_of(self, seen: Seen) -> Fault | None:
+        """What is wrong with a frame that came, as far as it is early."""
+        size = len(seen.payload)
+        if seen.number == 1:
+            versions = seen.elements[1] if len(seen.elements) > 1 else None
+            self._several = isinstance(versions, list) and len(versions) > 1  # pyright: ignore[reportUnknownArgumentType]
+        if seen.number == 2:
+            self._second = seen.kind
+        if seen.number > 1 and not self._hello:
+            self._calls += seen.kind == CALL
+            if self._several:
+                return Fault("HELLO-9", f"{seen} came early, and several versions are offered")
+            if self._calls > LEAST_CALLS:
+                return Fault(
+                    "HELLO-7", f"{seen} came early, and is one more than the least that there may be"
+                )
+        over = self._accepted if self._second == AUTH else self._hello and seen.number > 1
+        if over or (seen.kind == AUTH and seen.number > 2):
+            return None
+        self._left -= size + 4
+        if size > LARGEST_EARLY_FRAME:
+            return Fault("HELLO-8", f"{seen} came early, and is longer than {LARGEST_EARLY_FRAME} bytes")
+        if self._left < 0:
+            return Fault("HELLO-8", f"{seen} came early, and with it more than {LARGEST_EARLY_BYTES} bytes")
+        return None
+
+
 class Conversation:
     """What the runner and the target say to each other over one link.
 
@@ -71,6 +117,8 @@ class Conversation:
         self.silent = False
         self.goaway: Seen | None = None  # with an error code: the session is over
         self._splitter = Splitter()
+        self._said = False  # the runner has written anything
+        self._early: Early | None = Early() if scope.role == "acceptor" else None
         self._pings = 0
         self._their_pings = 0
         self._changed = trio.Event()
@@ -129,6 +177,12 @@ class Conversation:
             self.faults.append(Fault("LEAVE-6", f"{seen} came after the GOAWAY that ended the session"))
         if seen.number == 1 and seen.kind not in (HELLO, GOAWAY):
             self.faults.append(Fault("FRAME-7", f"the first frame is {seen}"))
+        if self.scope.role == "initiator" and not self._said and seen.kind != GOAWAY:
+            self.faults.append(Fault("HELLO-1", f"{seen} came before the initiator's HELLO"))
+        if self._early is not None:
+            fault = self._early.fault_of(seen)
+            if fault is not None:
+                self.faults.append(fault)
         if seen.kind == CREDIT:
             seen.background = True
         elif seen.kind == PING:
@@ -175,6 +229,9 @@ class Conversation:
         for piece in pieces:
             if isinstance(piece, Frame) and piece.kind == PING:
                 self._pings += 1  # so that `settle` goes on counting where the case has stopped
+            if self._early is not None and isinstance(piece, Frame):
+                self._early.wrote(piece.kind)
+        self._said = True
         encoded = [wire(piece, self.scope) for piece in pieces]
         if isinstance(self.wire, WebSocketWire):
             joined = encoded if apart else messages_of(encoded)

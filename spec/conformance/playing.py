@@ -183,9 +183,8 @@ class Playing:
             self.instance.link, str(self.world.directory), how, self._context, self.recorder
         ) as listening:
             scheme, _, rest = listening.url.partition(":")
-            url = self.case.activity.url.format(
-                url=listening.url, scheme=scheme, rest=rest.removeprefix("//")
-            )
+            address = rest.removeprefix("//").rstrip("/")
+            url = self.case.activity.url.format(url=listening.url, scheme=scheme, address=address)
             self._asking = await self.target.ask(asked_for(self.case.activity, url, self.scope))
             yield await self._accepted(listening, self._asking)
 
@@ -332,6 +331,8 @@ class Playing:
                 if talk is None or talk.end is None or talk.goaway is not None:
                     return False
                 code = talk.end.code
+                if outcome.orderly and not talk.end.orderly:
+                    return False
                 return not outcome.codes or code is None or code in outcome.codes
             case Goaway():
                 return (
@@ -343,6 +344,8 @@ class Playing:
     def _is_goaway(self, talk: Conversation, goaway: Seen, outcome: Goaway) -> bool:
         last, code = goaway.elements[1], goaway.elements[2]
         if code not in outcome.codes or talk.end is None:
+            return False
+        if outcome.orderly and not talk.end.orderly:
             return False
         wanted = Frame(14, (OneOf(outcome.last), ANY)) if outcome.last else Frame(14, (ANY, ANY))
         return talk.fits(wanted, goaway) and last is not None

@@ -287,7 +287,7 @@ class Listening:
         if not isinstance(request, h11.Request):
             raise NoLink("the initiator closed before it had sent a WebSocket handshake")
         headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
-        faults += _faults_of_request(request, headers)
+        faults += _faults_of_request(request, headers, how)
         key = headers.get("sec-websocket-key", "").encode()
         accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest()).decode()
         accept = how.accept or accept
@@ -313,7 +313,7 @@ class Listening:
         return WebSocketWire(pipe, recorder, client=False, rest=http.trailing_data[0])
 
 
-def _faults_of_request(request: h11.Request, headers: dict[str, str]) -> list[Fault]:
+def _faults_of_request(request: h11.Request, headers: dict[str, str], how: Connect) -> list[Fault]:
     faults: list[Fault] = []
     if headers.get("sec-websocket-protocol") != SUBPROTOCOL:
         faults.append(Fault("WS-3", "the subprotocol graftwire.1 was not offered, or not alone"))
@@ -325,6 +325,10 @@ def _faults_of_request(request: h11.Request, headers: dict[str, str]) -> list[Fa
         faults.append(Fault("WS-6", f"the request has other headers: {', '.join(others)}"))
     if b"?" in request.target:
         faults.append(Fault("WS-6", "the request has a query"))
+    elif request.target != how.path.encode():
+        faults.append(Fault("LINK-8", "the path of the request is not that of the URL"))
+    if headers.get("origin") != how.origin:
+        faults.append(Fault("WS-6", "the Origin is not what the user has said, which may be none"))
     return faults
 
 
