@@ -18,6 +18,7 @@ _BINARY: Final = 2
 _CONTINUATION: Final = 0
 _CLOSE: Final = 8
 _PONG: Final = 10
+_NO_CODE: Final = 1005  # how wsproto tells a Close frame without a code
 _LARGEST_MESSAGE: Final = 65_536  # bytes of a message of several frames (WS-1)
 
 
@@ -231,9 +232,9 @@ class WebSocketWire(Wire):
                 self.recorder.note(Direction.TARGET, f"Close {code}")
                 if reason:
                     events.append(Fault("WS-5", "the reason of a Close frame is not empty"))
-                await self.half_close(1000 if code == 1005 else code)
+                await self.half_close(1000 if code == _NO_CODE else code)
                 self._ended = True
-                events.append(End(True, f"Close {code}", code))
+                events.append(End(True, f"Close {code}", None if code == _NO_CODE else code))
                 return
             elif frame.opcode is Opcode.TEXT or isinstance(payload, str):
                 events.append(Fault("WS-2", "a text message"))
