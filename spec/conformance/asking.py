@@ -47,7 +47,7 @@ def report_fits(report: Report, told: Told, scope: Scope) -> bool:
     return (
         (report.value is None or told.value == _hex(report.value, scope))
         and (not report.codes or told.code in report.codes)
-        and (report.ran is None or told.ran == report.ran)
+        and (report.ran is None or (told.ran is False) is not report.ran)
         and (report.items is None or told.items == [_hex(each, scope) for each in report.items])
         and (report.called is None or told.called == report.called)
     )

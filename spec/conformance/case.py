@@ -22,10 +22,13 @@ class Connect(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """How the runner makes or takes the link, where that is not as the standard wants it.
 
     `bare`: the plain TCP (or Unix) connection, without TLS and without a WebSocket handshake; steps then write to it
-    what they like. TLS: `alpn` offers (or, as acceptor, selects) these names; `tls` bounds the versions, as in
-    ("1.2", "1.2"); `certificate` names what the runner shows: "server", "other-name", "expired", "other-authority",
-    "client", or None. WebSocket, as initiator: `path`, `subprotocols`, `origin`, `extensions`, `headers` of the
-    request; as acceptor, of its answer: `status`, `subprotocols` (the first one is selected), `extensions`, `headers`.
+    what they like, and what comes is not read as frames. TLS: `alpn` offers (or, as acceptor, selects) these names;
+    `tls` bounds the versions, as in ("1.2", "1.2"); `certificate` names what the runner shows: "server", "other-
+    name", "expired", "other-authority", "client", or None. WebSocket, as initiator: `path`, `subprotocols`, `origin`,
+    `extensions`, `headers` of the request, or `request`: all of it as it is here, with {host} and {key} in it; as
+    acceptor, `path` and `origin` that the request has to have, and of its answer: `status`, `subprotocols` (the first
+    one is selected), `extensions`, `headers`, `accept` (in the place of the right Sec-WebSocket-Accept), or `answer`:
+    all of it as it is here.
     """
 
     bare: bool = False
@@ -37,7 +40,10 @@ class Connect(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     origin: str | None = None
     extensions: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    request: str = ""
     status: int = 101
+    accept: str = ""
+    answer: str = ""
 
 
 # ---------------------------------------------------------------- steps
@@ -117,6 +123,12 @@ class WebSocketFrame(msgspec.Struct, frozen=True, tag=True):
     masked: bool | None = None
 
 
+class ExpectPong(msgspec.Struct, frozen=True, tag=True):
+    """WebSocket only: wait for a pong of WebSocket with this payload."""
+
+    payload: bytes = b""
+
+
 class Plain(msgspec.Struct, frozen=True, tag=True):
     """Bytes below the framing of the link: onto a `bare` connection, or between WebSocket frames."""
 
@@ -159,6 +171,7 @@ Step = (
     | Cut
     | Text
     | WebSocketFrame
+    | ExpectPong
     | Plain
     | Silence
     | Deaf
@@ -217,7 +230,11 @@ class Proof(msgspec.Struct, frozen=True, tag=True):
 
 
 class Activity(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """What an initiator under test is asked to do: see TARGETS.md. `url` changes the URL: `{url}` is the right one."""
+    """What an initiator under test is asked to do: see TARGETS.md.
+
+    `url` changes the URL: `{url}` is the right one, `{scheme}` what stands before its colon, and `{address}` what
+    stands behind the slashes (behind the colon where there are none), without a slash at its end.
+    """
 
     do: str = "hold"
     target: str = "Conformance.echo"
@@ -237,7 +254,10 @@ class Activity(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """What an initiator may say of its activity; what is None or empty here is not looked at."""
+    """What an initiator may say of its activity; what is None or empty here is not looked at.
+
+    `ran` True: it must not say that no user code ran.
+    """
 
     outcome: str
     value: Part | None = None

@@ -6,6 +6,7 @@ They are made anew for each run, in its directory, and are worth nothing anywher
 from __future__ import annotations
 
 import ssl
+import warnings
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -68,7 +69,9 @@ class Certificates:
         old = versions[0] in ("1.0", "1.1")
         if old:
             context.set_ciphers("DEFAULT:@SECLEVEL=0")  # OpenSSL would not even offer these versions
-        context.minimum_version, context.maximum_version = _VERSIONS[versions[0]], _VERSIONS[versions[1]]
+        with warnings.catch_warnings():  # an old version is deprecated: that is why it has to be refused
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version, context.maximum_version = _VERSIONS[versions[0]], _VERSIONS[versions[1]]
         if alpn:
             context.set_alpn_protocols(list(alpn))
         if server and certificate is None:

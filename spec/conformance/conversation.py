@@ -13,13 +13,18 @@ from . import frames
 from .farewells import Farewells
 from .links.making import Linked
 from .links.pipes import Gone
-from .links.wires import Data, End, Fault, WebSocketWire, messages_of
+from .links.wires import Data, End, Fault, Pong, WebSocketWire, messages_of
 from .parts import Frame, Mine, Part, Piece, Scope, Yours, matches, wire
 from .reading import elements_of, fault_of, name_of
 from .recording import Direction, Layer, Recorder, Splitter
 
-HELLO, CALL, RESULT, ERROR, ITEM, CREDIT, PING, PONG, GOAWAY = 0, 5, 6, 7, 9, 11, 12, 13, 14
+HELLO, AUTH, ACCEPTED, CALL, RESULT, ERROR, ITEM, CREDIT = 0, 1, 3, 5, 6, 7, 9, 11
+PING, PONG, GOAWAY = 12, 13, 14
 LEAVING: Final = 2.0  # seconds in which a target that was left ends the link; how long it takes is no verdict
+# HELLO-7, HELLO-8: what an initiator may write before it has read HELLO, or ACCEPTED
+LARGEST_EARLY_FRAME: Final = 16_384
+LARGEST_EARLY_BYTES: Final = 32_768
+LEAST_CALLS: Final = 16
 # WS-5: the codes of a Close frame that a peer may send.
 CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1009})
 
@@ -54,6 +59,48 @@ class Seen:
         return shown
 
 
+class Early:
+    """What an initiator may write before it can have read the acceptor's HELLO, or ACCEPTED (HELLO-7 to HELLO-9)."""
+
+    def __init__(self) -> None:
+        self._left = LARGEST_EARLY_BYTES
+        self._calls = 0
+        self._several = False  # versions were offered
+        self._second: object = None  # the kind of the second frame
+        self._hello = self._accepted = False  # the runner has begun to write them
+
+    def wrote(self, kind: object) -> None:
+        """The runner is about to write a frame of this kind."""
+        self._hello = self._hello or kind == HELLO
+        self._accepted = self._accepted or kind == ACCEPTED
+
+    def fault_of(self, seen: Seen) -> Fault | None:
+        """What is wrong with a frame that came, as far as it is early."""
+        size = len(seen.payload)
+        if seen.number == 1:
+            versions = seen.elements[1] if len(seen.elements) > 1 else None
+            self._several = isinstance(versions, list) and len(versions) > 1  # pyright: ignore[reportUnknownArgumentType]
+        if seen.number == 2:
+            self._second = seen.kind
+        if seen.number > 1 and not self._hello:
+            self._calls += seen.kind == CALL
+            if self._several:
+                return Fault("HELLO-9", f"{seen} came early, and several versions are offered")
+            if self._calls > LEAST_CALLS:
+                return Fault(
+                    "HELLO-7", f"{seen} came early, and is one more than the least that there may be"
+                )
+        over = self._accepted if self._second == AUTH else self._hello and seen.number > 1
+        if over or (seen.kind == AUTH and seen.number > 2):
+            return None
+        self._left -= size + 4
+        if size > LARGEST_EARLY_FRAME:
+            return Fault("HELLO-8", f"{seen} came early, and is longer than {LARGEST_EARLY_FRAME} bytes")
+        if self._left < 0:
+            return Fault("HELLO-8", f"{seen} came early, and with it more than {LARGEST_EARLY_BYTES} bytes")
+        return None
+
+
 class Conversation:
     """What the runner and the target say to each other over one link.
 
@@ -66,6 +113,7 @@ class Conversation:
         self.scope = scope
         self.recorder = recorder
         self.seen: list[Seen] = []
+        self.pongs: list[bytes] = []  # payloads of pongs of WebSocket
         self.faults: list[Fault] = linked.faults
         self.end: End | None = None
         self.closed_here = False  # the runner has said that it writes nothing more, or cut the link
@@ -76,6 +124,8 @@ class Conversation:
         self._farewells = Farewells()
         self._parted = False  # the runner has said GOAWAY, in peace and for good
         self._calls: set[int] = set()  # the ids of the runner's calls
+        self._said = False  # the runner has written anything
+        self._early: Early | None = Early() if scope.role == "acceptor" else None
         self._pings = 0
         self._their_pings = 0
         self._changed = trio.Event()
@@ -96,6 +146,8 @@ class Conversation:
                     await self._data(event)
                 elif isinstance(event, Fault):
                     self.faults.append(event)
+                elif isinstance(event, Pong):
+                    self.pongs.append(event.payload)
                 else:
                     self._on_end(event)
             self._wake()
@@ -140,6 +192,12 @@ class Conversation:
             self._answered.add(seen.elements[1])
         if seen.number > 1 and seen.kind == HELLO:
             self.faults.append(Fault("HELLO-1", f"frame {seen.number} is another HELLO"))
+        if self.scope.role == "initiator" and not self._said and seen.kind != GOAWAY:
+            self.faults.append(Fault("HELLO-1", f"{seen} came before the initiator's HELLO"))
+        if self._early is not None:
+            fault = self._early.fault_of(seen)
+            if fault is not None:
+                self.faults.append(fault)
         if seen.kind == CREDIT:
             seen.background = True
         elif seen.kind == PING:
@@ -196,6 +254,9 @@ class Conversation:
             if isinstance(piece, Frame) and piece.kind == PING:
                 self._pings += 1  # so that `settle` goes on counting where the case has stopped
             self._note(piece)
+            if self._early is not None and isinstance(piece, Frame):
+                self._early.wrote(piece.kind)
+        self._said = True
         encoded = [wire(piece, self.scope) for piece in pieces]
         if isinstance(self.wire, WebSocketWire):
             joined = encoded if apart else messages_of(encoded)
@@ -281,6 +342,13 @@ class Conversation:
         found.taken = True
         self._last = found.number
         return found
+
+    async def expect_pong(self, payload: bytes) -> None:
+        """Wait for a pong of WebSocket with this payload. Raises Failed where the session ends before."""
+        await self._stand_until(lambda: payload in self.pongs or self.over)
+        if payload not in self.pongs:
+            raise Failed("a pong of WebSocket was due, and the session ended")
+        self.pongs.remove(payload)
 
     async def wait_end(self) -> None:
         """Wait until the link has ended."""

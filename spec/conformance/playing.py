@@ -23,6 +23,7 @@ from .case import (
     Deaf,
     Drain,
     Expect,
+    ExpectPong,
     Goaway,
     HalfClose,
     Never,
@@ -55,6 +56,7 @@ from .tasks import unwrapping
 PROBE: Final = Check("echo", ("probe",), "probe")
 PROBE_WITHIN: Final = 5.0  # seconds for the liveness probe, and for each check
 AGAIN: Final = 0.02  # seconds between two looks at a counter
+SETTLED: Final = 0.05  # seconds in which a connection that was made before an answer is seen behind it
 _numbers = itertools.count(1)
 
 
@@ -179,7 +181,9 @@ class Playing:
         async with listen(
             self.instance.link, str(self.world.directory), how, self._context, self.recorder
         ) as listening:
-            url = self.case.activity.url.format(url=listening.url)
+            scheme, _, rest = listening.url.partition(":")
+            address = rest.removeprefix("//").rstrip("/")
+            url = self.case.activity.url.format(url=listening.url, scheme=scheme, address=address)
             self._asking = await self.target.ask(asked_for(self.case.activity, url, self.scope))
             yield await self._accepted(listening, self._asking)
 
@@ -190,8 +194,10 @@ class Playing:
 
             async def hear() -> None:
                 await asking.wait()
-                self.standing.dialled = False
-                nursery.cancel_scope.cancel()
+                # what it did before it answered is here by now: it may have dialled, and left at once
+                await trio.sleep(SETTLED)
+                if not listening.dialled:
+                    nursery.cancel_scope.cancel()
 
             nursery.start_soon(hear)
             try:
@@ -199,8 +205,7 @@ class Playing:
             except NoLink as no_link:
                 self.standing.link = no_link
             nursery.cancel_scope.cancel()
-        if linked is not None or self.standing.link is not None:
-            self.standing.dialled = True
+        self.standing.dialled = listening.dialled
         return linked
 
     def _context(self, server: bool, how: Connect) -> Any:
@@ -243,6 +248,8 @@ class Playing:
                 await self._drain()
             case Check():
                 await self._check(step)
+            case ExpectPong():
+                await talk.expect_pong(step.payload)
             case Text() | WebSocketFrame() | Plain():
                 await self._below(talk, step)
 
@@ -309,7 +316,7 @@ class Playing:
             if isinstance(outcome, Goaway):
                 allowed.append(Frame(14, (ANY, OneOf(outcome.codes))))
                 # HELLO-10, LEAVE-4: it may still be written, or dropped
-                allowed.append(frames.any_hello())
+                allowed.append(frames.any_hello(offered=self.instance.role is Role.INITIATOR))
             elif isinstance(outcome, Closed):
                 allowed.append(Frame(14, (ANY, 0)))
         return tuple(allowed)
@@ -334,6 +341,8 @@ class Playing:
                 if talk is None or talk.end is None or talk.goaway is not None:
                     return False
                 code = talk.end.code
+                if outcome.orderly and not talk.end.orderly:
+                    return False
                 return not outcome.codes or code is None or code in outcome.codes
             case Goaway():
                 return (
@@ -345,6 +354,8 @@ class Playing:
     def _is_goaway(self, talk: Conversation, goaway: Seen, outcome: Goaway) -> bool:
         last, code = goaway.elements[1], goaway.elements[2]
         if code not in outcome.codes or talk.end is None:
+            return False
+        if outcome.orderly and not talk.end.orderly:
             return False
         wanted = Frame(14, (OneOf(outcome.last), ANY)) if outcome.last else Frame(14, (ANY, ANY))
         return talk.fits(wanted, goaway) and last is not None

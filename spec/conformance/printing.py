@@ -13,6 +13,7 @@ from .case import (
     Deaf,
     Drain,
     Expect,
+    ExpectPong,
     HalfClose,
     Open,
     Pause,
@@ -85,6 +86,8 @@ def _step(step: Step, scope: Scope) -> list[str]:
             return [f"send a WebSocket text message of {len(step.text)} characters"]
         case WebSocketFrame():
             return [f"send a WebSocket frame with opcode {step.opcode}", *_hex(step.payload)]
+        case ExpectPong():
+            return ["await a pong of WebSocket", *_hex(step.payload)]
         case Plain():
             return ["send, below the framing of the link", *_hex(step.data * step.times)]
         case Silence():

@@ -5,11 +5,28 @@ from __future__ import annotations
 from typing import Final
 
 from ..case import Case
-from . import abuse, calls, cancellation, errors, framing, handshake, leaving, liveness, references, streams
+from . import (
+    abuse,
+    authentication,
+    calls,
+    cancellation,
+    errors,
+    framing,
+    handshake,
+    headers,
+    leaving,
+    links,
+    liveness,
+    references,
+    streams,
+    websocket,
+)
 
 _CHAPTERS: Final = (
     framing,
+    headers,
     handshake,
+    authentication,
     calls,
     streams,
     cancellation,
@@ -17,6 +34,8 @@ _CHAPTERS: Final = (
     errors,
     liveness,
     leaving,
+    links,
+    websocket,
     abuse,
 )
 
