@@ -17,6 +17,7 @@ from . import (
     leaving,
     links,
     liveness,
+    otherwise,
     references,
     streams,
     websocket,
@@ -25,6 +26,7 @@ from . import (
 _CHAPTERS: Final = (
     framing,
     headers,
+    otherwise,
     handshake,
     authentication,
     calls,
