@@ -87,10 +87,9 @@ class Connection:
                 await session.authentication.finish(credential.scheme, credential.answer)
         except BaseException:
             session.close()
-            with trio.CancelScope(shield=True):  # bounded by `Timing.farewell`
-                await (
-                    session.wait_ended()
-                )  # or the GOAWAY that says why might be cancelled on its way (LEAVE-4)
+            # Or the GOAWAY that says why would be cancelled on its way (LEAVE-4). Bounded by `Timing.farewell`.
+            with trio.CancelScope(shield=True):
+                await session.wait_ended()
             raise
         if credential is not None and credential.expires is not None:
             self._start_keeping_proved(session, credential, True)

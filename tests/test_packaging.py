@@ -22,7 +22,7 @@ STANDARD = {"PROTOCOL.md", "METADATA.md", "PROMISES.md", "frames.cddl", "metadat
 # Where a package's folder is not named after it.
 MOVED = {"api": "graftwire", "spec/conformance": "graftwire/conformance"}
 # Brought by an extra, or not ours to bring: names of imports.
-OPTIONAL = {"casbin", "cryptography", "jwt", "rich", "truststore", "typer", "trustme"}
+OPTIONAL = {"casbin", "cddl_verifier", "cryptography", "jwt", "rich", "truststore", "typer", "trustme"}
 PIP = (
     sys.executable,
     "-m",
@@ -157,7 +157,11 @@ def test_wheel_has_the_standard(in_wheel: set[str]) -> None:
     other = {name for name in in_wheel if name.startswith("graftwire/") and not name.endswith(".py")}
     assert vectors() > {"README.md"}  # what is in them, without which nobody could read them
     assert standard() >= STANDARD
-    assert other == {"graftwire/py.typed", *(f"graftwire/spec/{name}" for name in standard())}
+    assert other == {
+        "graftwire/py.typed",
+        "graftwire/conformance/TARGETS.md",  # for those who write a target
+        *(f"graftwire/spec/{name}" for name in standard()),
+    }
 
 
 def test_wheel_imports(installed: Path, tmp_path: Path) -> None:

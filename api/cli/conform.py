@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -104,7 +105,7 @@ def _link(text: str) -> Link:
 
 
 def _is_url(text: str) -> bool:
-    return "://" in text or text.startswith("unix:")
+    return re.match(r"[a-z][a-z0-9+.-]+:", text) is not None
 
 
 def _print(options: Options) -> int:

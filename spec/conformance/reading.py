@@ -54,6 +54,11 @@ def _validator() -> Any:
     return Validator(text)
 
 
+def prepare() -> None:
+    """Read the grammar now, which takes a moment, and not in the first case. Raises HarnessError."""
+    _validator()
+
+
 @lru_cache(maxsize=4096)
 def fault_of(payload: bytes) -> str | None:
     """What is wrong with a frame (without its length), in one sentence without a byte of it; None: nothing.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +19,7 @@ from .cases import CASES
 from .errors import HarnessError, TargetEnded
 from .launch import FEATURES
 from .playing import Instance, Playing, told_outcomes
+from .reading import prepare
 from .results import CaseResult, RunResult, Verdict
 from .roles import Link, Role
 from .selecting import KnownFailures, Selection
@@ -59,6 +61,7 @@ async def run(options: Options, on_result: OnResult = lambda _: None) -> RunResu
         instances = _that_reach(instances, options.url)
     if not instances:
         raise HarnessError("nothing is left to play: no case is for all that was chosen")
+    prepare()
     result = RunResult(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         version=_version(),
@@ -118,8 +121,16 @@ class _Run:
         self._on_result = on_result
 
     async def play(self, instances: Sequence[Instance]) -> None:
-        """Play all of them, so many at a time. Those that wait for bounds of time go first: others fill the gaps."""
-        waiting = sorted(instances, key=lambda each: (not each.case.alone, each.case.setup != "hasty"))
+        """Play all of them, so many at a time. Those that wait for bounds of time go first: others fill the gaps.
+
+        Targets are started before: a machine that starts processes has no time left for bounds of time.
+        """
+        async with unwrapping() as nursery:
+            for role, setup in dict.fromkeys(
+                (each.role, each.case.setup) for each in instances if not each.case.alone
+            ):
+                nursery.start_soon(self._warm_up, role, setup)
+        waiting = sorted(instances, key=lambda each: (each.case.setup != "hasty", not each.case.alone))
         queue = iter(waiting)
 
         async def work() -> None:
@@ -131,6 +142,11 @@ class _Run:
         async with unwrapping() as nursery:
             for _ in range(max(1, min(self._options.jobs, len(waiting)))):
                 nursery.start_soon(work)
+
+    async def _warm_up(self, role: Role, setup: str) -> None:
+        """Start a target; if it does not start, its cases will say so."""
+        with suppress(TargetEnded, HarnessError):
+            await self._targets.get(role, setup)
 
     async def _play_often(self, instance: Instance) -> CaseResult:
         plays = [await self._play(instance) for _ in range(self._options.repeat)]

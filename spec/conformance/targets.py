@@ -23,6 +23,7 @@ from .setups import SETUPS, Secrets, Setup
 READY_WITHIN: Final = 20.0  # seconds for the answer to the opening
 GRACE: Final = 5.0  # seconds beyond its drain that a target gets to end by itself
 STARTS: Final = 4  # of one target in one run: the first, and three for those that end in the middle
+STARTING: Final = 2  # targets that get ready at a time
 LARGEST_LINE: Final = 2**24  # bytes; a target that writes a longer one floods
 STDERR_KEPT: Final = 65_536
 ORIGIN: Final = "https://listed.example"
@@ -277,8 +278,9 @@ class Targets:
         self._implements = implements
         self._ready: dict[tuple[Role, str], Target] = {}
         self._starts: dict[tuple[Role, str], int] = {}
-        self._failed: dict[tuple[Role, str], TargetEnded] = {}
+        self._failed: dict[tuple[Role, str], TargetEnded | HarnessError] = {}
         self._locks: dict[tuple[Role, str], trio.Lock] = {}
+        self._starting = trio.CapacityLimiter(STARTING)
         self.all: list[Target] = []
 
     async def get(self, role: Role, setup: str) -> Target:
@@ -296,15 +298,16 @@ class Targets:
                 raise self._failed[key]
             try:
                 target = await self.fresh(role, setup)
-            except TargetEnded as ended:
-                self._failed[key] = ended
+            except (TargetEnded, HarnessError) as failed:
+                self._failed[key] = failed
                 raise
             self._ready[key] = target
             return target
 
     async def fresh(self, role: Role, setup: str) -> Target:
         """A target of its own for one case; whoever asks ends it. Raises TargetEnded, HarnessError."""
-        target = await start(self.world, role, SETUPS[setup], self._nursery)
+        async with self._starting:
+            target = await start(self.world, role, SETUPS[setup], self._nursery)
         if self._implements is not None:
             target.implements = self._implements
         self.all.append(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 import msgspec
@@ -11,6 +12,8 @@ import trio
 import trio.testing
 
 import graftwire
+from graftwire.protocol.errors import LinkClosed
+from graftwire.protocol.frames import Goaway, Hello, encode
 from graftwire.transport.link import Link, Listener, ListenOptions
 from graftwire.transport.registry import transport_for
 from graftwire.transport.url import parse
@@ -184,7 +187,6 @@ async def test_retry_connects_again() -> None:
             await trio.testing.wait_all_tasks_blocked()
 
             async def later() -> None:
-                await trio.sleep(0.05)
                 nursery.start_soon(nursery.start, gateway)
 
             nursery.start_soon(later)
@@ -271,3 +273,39 @@ async def test_a_listener_that_is_no_gateway() -> None:
             async with graftwire.connect("memory:not-a-gateway"):
                 pass
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "ws"])
+async def test_a_peer_that_breaks_the_protocol_at_once_is_told_so(scheme: str) -> None:
+    """Its HELLO and what is wrong come together: the client fails, and its GOAWAY leaves all the same (LEAVE-4)."""
+    hello = encode(Hello((1,), graftwire.Limits()))
+    parsed = parse(f"{scheme}://127.0.0.1:0")
+    listener: Listener = await transport_for(scheme).listen(parsed, ListenOptions())
+    came = b""
+
+    async def wrong(link: Link) -> None:
+        nonlocal came
+        await link.receive()
+        await link.send(hello + hello)
+        with suppress(LinkClosed):
+            while data := await link.receive():
+                came += data
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listener.serve, wrong)
+        with pytest.raises(graftwire.SessionError):
+            async with graftwire.connect(listener.url):
+                pass
+        with trio.fail_after(5):
+            while not came:
+                await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+    assert came == encode(Goaway(0, graftwire.ErrorCode.PROTOCOL))
+
+
+async def test_waiting_for_the_end_of_a_session() -> None:
+    async with graftwire.serve({"Shop": Shop()}, "memory:ending", auth=graftwire.Anonymous()) as gateway:
+        async with graftwire.connect("memory:ending") as client:
+            await gateway.drain(1)
+            with trio.fail_after(5):
+                assert isinstance(await client.wait_ended(), graftwire.Unavailable)

@@ -18,7 +18,18 @@ from .conftest import Here, running
 from .test_inspect import every_frame
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "command-line.md").read_text()
-COMMANDS = ["demo", "serve", "call", "key", "inspect", "tap", "audit verify", "metadata"]
+COMMANDS = [
+    "demo",
+    "serve",
+    "call",
+    "key",
+    "inspect",
+    "tap",
+    "audit verify",
+    "metadata",
+    "conform",
+    "reference",
+]
 KEY = ["new", "list", "revoke"]
 TCP = "tcp://127.0.0.1:7400"
 

@@ -386,3 +386,26 @@ def test_a_context_that_allows_renegotiation_does_not_afterwards(client_tls: ssl
 
     trio.run(made)
     assert context.options & ssl.OP_NO_RENEGOTIATION
+
+
+async def test_listeners_that_share_a_context_keep_their_names_apart(
+    client_tls: ssl.SSLContext, server_tls: ssl.SSLContext
+) -> None:
+    """What another listener asks for between a connection and its handshake changes nothing (LINK-3)."""
+    here, there = local_links()
+    accepted = TlsLink(there, LinkFacts("tls", "here", "there"), server_tls, (tls.ALPN_FRAMED,), None)
+    server_tls.set_alpn_protocols([tls.ALPN_HTTP])  # a connection to the listener of wss
+    dialled = TlsLink(here, LinkFacts("tls", "here", "there"), client_tls, (tls.ALPN_FRAMED,), "localhost")
+
+    async def accept() -> None:
+        await accepted.handshake()
+        await accepted.flush()
+
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(accept)
+            await dialled.handshake()
+            await dialled.flush()
+    for link in (dialled, accepted):
+        assert link.ssl.selected_alpn_protocol() == tls.ALPN_FRAMED
+        link.close()

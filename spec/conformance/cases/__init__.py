@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from ..case import Case
-from . import authentication, calls, framing, handshake, headers, links, websocket
+from . import authentication, calls, framing, handshake, headers, leaving, links, websocket
 
-_CHAPTERS: Final = (framing, headers, handshake, authentication, calls, links, websocket)
+_CHAPTERS: Final = (framing, headers, handshake, authentication, calls, leaving, links, websocket)
 
 CASES: Final[tuple[Case, ...]] = tuple(each for chapter in _CHAPTERS for each in chapter.CASES)
 BY_ID: Final[dict[str, Case]] = {each.id: each for each in CASES}
