@@ -56,6 +56,7 @@ from .tasks import unwrapping
 PROBE: Final = Check("echo", ("probe",), "probe")
 PROBE_WITHIN: Final = 5.0  # seconds for the liveness probe, and for each check
 AGAIN: Final = 0.02  # seconds between two looks at a counter
+ENDING: Final = 0.1  # seconds in which a target that ended in the middle of a case is seen to have ended
 SETTLED: Final = 0.05  # seconds in which a connection that was made before an answer is seen behind it
 _numbers = itertools.count(1)
 
@@ -139,8 +140,10 @@ class Playing:
             verdict, detail = Verdict.ERRORED, str(error)
         except Exception as error:  # noqa: BLE001 - a fault of the harness in one case is no end of the run
             verdict, detail = Verdict.ERRORED, f"the harness failed ({type(error).__name__})"
-        if verdict is Verdict.FAILED and not self.target.alive and not isinstance(detail, TargetEnded):
-            detail = f"{detail}; {self.target.why_ended()}" if "the target ended" not in detail else detail
+        if verdict is Verdict.FAILED and "the target ended" not in detail and not self.target.attached:
+            with trio.move_on_after(ENDING):  # links are seen to end before the process is
+                await self.target.ended.wait()
+                detail = f"{detail}; {self.target.why_ended()}"
         return self._result(verdict, detail, trio.current_time() - start)
 
     async def _steps_and_outcome(self) -> None:

@@ -55,7 +55,7 @@ SETUPS: Final[Mapping[str, Setup]] = {
         Setup(
             name="hasty",
             says="Anonymous callers; bounds of time are short, and the idle time is one second.",
-            bounds=Bounds(opening=1.0, handshake=1.5, slow=0.5, farewell=0.3, drain=1.0),
+            bounds=Bounds(opening=1.5, handshake=1.5, slow=1.0, farewell=0.5, drain=1.0),
             limits=AnnouncedLimits(idle_time=1_000),
         ),
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import ssl
-
 import pytest
+import trio
 
 from graftwire.conformance import certificates
 from graftwire.conformance.links import making
+from graftwire.conformance.links.pipes import SocketPipe
 from graftwire.conformance.links.wires import Fault
 
 
@@ -17,33 +16,48 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificates:
     return certificates.make(tmp_path_factory.mktemp("tls"))
 
 
-def shake(made: certificates.Certificates, version: str, names: tuple[str, ...]) -> tuple[list[Fault], str]:
-    """A handshake in memory; what the server's end found, and the version."""
+async def shake(
+    made: certificates.Certificates, version: str, names: tuple[str, ...]
+) -> tuple[list[Fault], str]:
+    """A handshake between two ends of the runner; what the server's end found, and the version."""
     faults: list[Fault] = []
-    one = made.context(server=True, alpn=("graftwire/1",), versions=(version, version), certificate=None)
-    other = made.context(server=False, alpn=names, versions=(version, version), certificate=None)
-    making.watch_early_data(one, faults, framed=True)
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    server = one.wrap_bio(to_server, to_client, server_side=True)
-    client = other.wrap_bio(to_client, to_server, server_hostname="localhost")
-    for _ in range(6):
-        for end in (client, server):
-            with contextlib.suppress(ssl.SSLWantReadError):
-                end.do_handshake()
-    return faults, client.version() or ""
+    one, other = trio.socket.socketpair()
+    versions = (version, version)
+    server = making.watched(
+        SocketPipe(trio.SocketStream(one)),
+        made.context(server=True, alpn=("graftwire/1",), versions=versions, certificate=None),
+        None,
+        faults,
+        framed=True,
+    )
+    client = making.watched(
+        SocketPipe(trio.SocketStream(other)),
+        made.context(server=False, alpn=names, versions=versions, certificate=None),
+        "localhost",
+        [],
+        framed=False,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.handshake)
+        nursery.start_soon(client.handshake)
+    for end in (client, server):
+        await end.cut(reset=False)
+    return faults, client.ssl.version() or ""
 
 
 @pytest.mark.parametrize(("version", "name"), [("1.1", "TLSv1.1"), ("1.2", "TLSv1.2"), ("1.3", "TLSv1.3")])
-def test_the_runner_speaks_every_version(made: certificates.Certificates, version: str, name: str) -> None:
+async def test_the_runner_speaks_every_version(
+    made: certificates.Certificates, version: str, name: str
+) -> None:
     """A target that refuses TLS 1.1 refuses it, and not ciphers that the runner could not agree on."""
-    assert shake(made, version, ("graftwire/1",)) == ([], name)
+    assert await shake(made, version, ("graftwire/1",)) == ([], name)
 
 
 @pytest.mark.parametrize("names", [(), ("graftwire/1", "h2"), ("h2", "graftwire/1")])
-def test_names_that_an_initiator_may_not_offer(
+async def test_names_that_an_initiator_may_not_offer(
     made: certificates.Certificates, names: tuple[str, ...]
 ) -> None:
-    faults, _ = shake(made, "1.3", names)
+    faults, _ = await shake(made, "1.3", names)
     assert [each.clause for each in faults] == ["LINK-3"]
 
 

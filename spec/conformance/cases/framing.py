@@ -296,9 +296,18 @@ CASES = chapter(
         links=STREAM_LINKS,
     ),
     # --- where it is cut has no meaning
+    refused(
+        "frame.between",
+        "FRAME-1 LINK-1 FRAME-2",
+        "A line end between two frames.",
+        ping(),
+        raw("0a"),
+        ping(2),
+        allow=(pong(1),),
+    ),
     answered(
         "frame.cuts.every-byte",
-        "LINK-1 WS-1",
+        "LINK-1 WS-1 FRAME-1",
         "A CALL that comes byte by byte is a CALL.",
         (),
         result("cut"),

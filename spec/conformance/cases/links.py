@@ -202,7 +202,7 @@ CASES = chapter(
         outcomes=Goaway((PROTOCOL,), last=(0,), orderly=True),
     ),
     case(
-        "link.cut.acceptor",
+        "link.cut.receiver",
         "LINK-6 LEAVE-9",
         "A link that is cut off without close_notify or Close ends the session, and what runs for it is cancelled.",
         Open(),

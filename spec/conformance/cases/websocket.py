@@ -304,7 +304,7 @@ CASES = chapter(
         outcomes=Closed(),
     ),
     case(
-        "ws.close.unanswered",
+        "ws.close.after-goaway",
         "LINK-6 WS-5",
         "Behind a message that is wrong come GOAWAY and Close, and the connection ends.",
         Open(),

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import h11
 import trio
@@ -48,31 +49,41 @@ class NoLink(Exception):
         self.status = status
 
 
-def watch_early_data(context: ssl.SSLContext, faults: list[Fault], *, framed: bool) -> None:
-    """Have what the target says in its TLS handshake judged: early data, and the ALPN names of an initiator.
+# What is found in the TLS messages of a connection, and whether it has to offer graftwire/1.
+_watched: Final[WeakKeyDictionary[ssl.SSLObject, tuple[list[Fault], bool]]] = WeakKeyDictionary()
 
-    `framed`: the target is an initiator that has to offer graftwire/1 and no other name (LINK-3). Where Python does
-    not show the messages of a handshake, nothing is judged.
+
+def watched(
+    under: SocketPipe, context: ssl.SSLContext, name: str | None, faults: list[Fault], *, framed: bool
+) -> TlsPipe:
+    """TLS on a socket, with what the target says in its handshake judged: early data, and an initiator's ALPN names.
+
+    `name`: that of the server, for the client's end. `framed`: the target is an initiator that has to offer graftwire/1
+    and no other name (LINK-3). Where Python does not show the messages of a handshake, nothing is judged.
     """
-
-    def on_message(
-        _: object, direction: str, version: object, content: object, kind: object, data: bytes
-    ) -> None:
-        del version, content
-        if direction != "read" or kind not in (_CLIENT_HELLO, _NEW_SESSION_TICKET):
-            return
-        hello = kind == _CLIENT_HELLO
-        try:
-            found = extensions_of_client_hello(data) if hello else extensions_of_ticket(data)
-        except IndexError:
-            return  # a ticket of TLS 1.2, or nothing that TLS takes
-        if _EARLY_DATA in found:
-            faults.append(Fault("LINK-4", "TLS early data is offered"))
-        if framed and hello and found.get(_ALPN) != _FRAMED_NAMES:
-            faults.append(Fault("LINK-3", "the ALPN names that are offered are not graftwire/1 alone"))
-
     if hasattr(context, "_msg_callback"):
-        setattr(context, "_msg_callback", on_message)  # noqa: B010 - the one way to it, and in no stub
+        setattr(context, "_msg_callback", _on_message)  # noqa: B010 - the one way to it, and in no stub
+    pipe = TlsPipe(under, context, name)
+    _watched[pipe.ssl] = (faults, framed)
+    return pipe
+
+
+def _on_message(
+    connection: ssl.SSLObject, direction: str, version: object, content: object, kind: object, data: bytes
+) -> None:
+    del version, content
+    if direction != "read" or kind not in (_CLIENT_HELLO, _NEW_SESSION_TICKET) or connection not in _watched:
+        return
+    faults, framed = _watched[connection]
+    hello = kind == _CLIENT_HELLO
+    try:
+        found = extensions_of_client_hello(data) if hello else extensions_of_ticket(data)
+    except IndexError:
+        return  # a ticket of TLS 1.2, or nothing that TLS takes
+    if _EARLY_DATA in found:
+        faults.append(Fault("LINK-4", "TLS early data is offered"))
+    if framed and hello and found.get(_ALPN) != _FRAMED_NAMES:
+        faults.append(Fault("LINK-3", "the ALPN names that are offered are not graftwire/1 alone"))
 
 
 def extensions_of_client_hello(message: bytes) -> dict[int, bytes]:
@@ -140,8 +151,7 @@ async def dial(link: Link, url: str, how: Connect, make_context: MakeContext, re
         faults: list[Fault] = []
         if link.secure:
             context = make_context(False, how)
-            watch_early_data(context, faults, framed=False)
-            pipe = TlsPipe(pipe, context, parts.hostname or "localhost")
+            pipe = watched(pipe, context, parts.hostname or "localhost", faults, framed=False)
             await _handshake(pipe, recorder)
             selected = pipe.ssl.selected_alpn_protocol()
             if not link.websocket and ALPN in how.alpn and selected != ALPN:
@@ -266,8 +276,7 @@ class Listening:
             faults: list[Fault] = []
             if self._link.secure:
                 context = self._make_context(True, how)
-                watch_early_data(context, faults, framed=not self._link.websocket)
-                pipe = TlsPipe(pipe, context, None)
+                pipe = watched(pipe, context, None, faults, framed=not self._link.websocket)
                 await _handshake(pipe, self._recorder)
             if self._link.websocket:
                 wire = await self._answer(pipe, faults)
