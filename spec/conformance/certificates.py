@@ -6,7 +6,7 @@ They are made anew for each run, in its directory, and are worth nothing anywher
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,9 @@ class Certificates:
 
     authority: Path
     shown: dict[str, Path]
+    _contexts: dict[tuple[object, ...], ssl.SSLContext] = field(
+        default_factory=dict[tuple[object, ...], ssl.SSLContext], repr=False, compare=False
+    )
 
     @property
     def certificate(self) -> Path:
@@ -47,7 +50,20 @@ class Certificates:
         certificate: str | None,
         authority: Path | None = None,
     ) -> ssl.SSLContext:
-        """A TLS context for the runner. `authority` None: that of the run."""
+        """A TLS context for the runner, made once for each choice. `authority` None: that of the run."""
+        choice = (server, alpn, versions, certificate, authority)
+        if choice not in self._contexts:
+            self._contexts[choice] = self._make(*choice)
+        return self._contexts[choice]
+
+    def _make(
+        self,
+        server: bool,
+        alpn: tuple[str, ...],
+        versions: tuple[str, str],
+        certificate: str | None,
+        authority: Path | None,
+    ) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
         old = versions[0] in ("1.0", "1.1")
         if old:
