@@ -16,7 +16,12 @@ from .errors import HarnessError
 
 # Bodies above this are not opened: the grammar's checker would take seconds for them.
 OPENED: Final = 65_536
-WITH_BODY: Final = (b"\x05", b"\x06", b"\x07", b"\x09")  # CALL, RESULT, ERROR, ITEM; others have nothing to open
+WITH_BODY: Final = (
+    b"\x05",
+    b"\x06",
+    b"\x07",
+    b"\x09",
+)  # CALL, RESULT, ERROR, ITEM; others have nothing to open
 KINDS: Final = {
     0: "HELLO",
     1: "AUTH",

@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from ..case import Case
-from . import abuse, calls, cancellation, errors, framing, handshake, leaving, liveness, references, streams
+from . import (
+    abuse,
+    calls,
+    cancellation,
+    errors,
+    framing,
+    goaway,
+    handshake,
+    leaving,
+    liveness,
+    references,
+    streams,
+)
 
 _CHAPTERS: Final = (
     framing,
@@ -17,6 +29,7 @@ _CHAPTERS: Final = (
     errors,
     liveness,
     leaving,
+    goaway,
     abuse,
 )
 
