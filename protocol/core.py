@@ -214,8 +214,7 @@ class Core:
         return len(self._out) < self._most_calls and self._out_bytes + body_size <= self._most_body_bytes
 
     def fits(self, id: int, body_size: int, *, code: bool = False) -> bool:
-        """Whether an ITEM of that call, or an ERROR (`code`), with a body of that many bytes is a frame of a length
-        that the other side takes."""
+        """Whether an ITEM of that call, or an ERROR (`code`), with a body of that size may be sent."""
         header = 2 + len(head(0, id)) + (1 if code else 0) + len(head(0x40, body_size))
         return header + body_size <= self.peer_limits.largest_frame
 

@@ -121,9 +121,9 @@ def given(reference: Part = FIRST) -> Tag:
     return Tag(REFERENCE, reference)
 
 
-def call_on(reference: Part, *arguments: Part, id: Part = FIRST, **fields: Part) -> Frame:
+def call_on(reference: Part, *arguments: Part, id: Part = FIRST, credential: Part = None) -> Frame:
     """CALL of the object itself that a reference of the target's stands for."""
-    return call("", *arguments, id=id, target=(reference, ""), **fields)
+    return call("", *arguments, id=id, target=(reference, ""), credential=credential)
 
 
 def result(value: Part = ANY, *, id: Part = FIRST, body: Part = None) -> Frame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..case import Check, Deaf, Drain, Expect, Goaway, Open, Report, Send, Settle
 from ..frames import (
     APPLICATION,
@@ -76,7 +78,7 @@ def _with_body(id: int, size: int) -> Frame:
     return call("wait", "k" * (size - 6), id=Mine(id))  # two arrays, a head of three bytes, a map
 
 
-GUARDED = {"setup": "guarded", "features": (*HOSTING, "authentication")}
+GUARDED: dict[str, Any] = {"setup": "guarded", "features": (*HOSTING, "authentication")}
 
 
 def _as(subject: str | None) -> tuple[Open | Expect, ...]:

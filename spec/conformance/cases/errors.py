@@ -19,7 +19,7 @@ from ..frames import (
     item,
     result,
 )
-from ..parts import Body, Frame, Map, Mine, Part, Raw, Sized, Yours, Zeros
+from ..parts import Body, Frame, Map, Part, Raw, Sized, Yours, Zeros
 from ..writing import ALIVE, answered, call_by, called, case, chapter
 from .usual import CLIENT_STREAMS, HOSTING, SERVER_STREAMS, called_back, path, ran
 

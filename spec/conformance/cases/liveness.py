@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..case import Deaf, Expect, Goaway, Open, Pause, Send, Settle, Silence
 from ..frames import (
     CANCELLED,
@@ -26,7 +28,8 @@ from .usual import HOSTING, SERVER_STREAMS
 
 QUICK = (*DEFAULTS[:5], 1_000)  # the runner wants a sign of life each second
 IDLE = Goaway((UNAVAILABLE, PROTOCOL), last=(0,))
-HASTY = {"setup": "hasty", "features": ("bounds", "limits")}
+HASTY: dict[str, Any] = {"setup": "hasty", "features": ("bounds", "limits")}
+HASTY_HOSTING: dict[str, Any] = {"setup": "hasty", "features": (*HOSTING, "bounds", "limits")}
 PINGED = (Open(limits=QUICK), Silence(), Expect((ping(1),)))
 
 CASES = chapter(
@@ -67,7 +70,7 @@ CASES = chapter(
     refused(
         "keep.pong.other", "KEEP-2", "A PONG with another counter than the PING.", pong(2), before=PINGED
     ),
-    refused("keep.pong.zero", "KEEP-2 FRAME-6", "A PONG with the counter 0.", pong(0)),
+    refused("keep.pong.zero", "KEEP-2 FRAME-6 KEEP-1", "A PONG with the counter 0.", pong(0)),
     case(
         "keep.ping.counts",
         "KEEP-1",
@@ -125,7 +128,7 @@ CASES = chapter(
         Send((call("size", Zeros(3_600)),), every=450, pause=0.2),
         Expect((result(3_600),)),
         within=8.0,
-        **{**HASTY, "features": (*HOSTING, "bounds", "limits")},
+        **HASTY_HOSTING,
     ),
     case(
         "keep.idle.pinged",
@@ -143,7 +146,7 @@ CASES = chapter(
         Silence(),
         Send((call("wait", Key()),)),
         outcomes=Goaway((UNAVAILABLE, PROTOCOL), last=(Mine(1), 0)),
-        **{**HASTY, "features": (*HOSTING, "bounds", "limits")},
+        **HASTY_HOSTING,
     ),
     # --- the slowest frame
     case(

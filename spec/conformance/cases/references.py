@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..case import Check, Expect, Open, Report, Send, Settle
 from ..frames import (
     BAD_ARGUMENTS,
@@ -46,7 +48,7 @@ THEIRS = Yours(1)
 GIVEN = (Open(), Send((call("give", Key()),)), Expect((result(given(THEIRS)),)))
 KEPT = (Open(), Send((call("keep", Key(), given()),)), Expect((result(None),)))
 ANY_RELEASE = (release(ANY),)
-HAS = {"features": REFERENCES}
+HAS: dict[str, Any] = {"features": REFERENCES}
 
 CASES = chapter(
     "references",

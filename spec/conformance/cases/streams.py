@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..case import Check, Expect, Open, Report, Send, Settle, Step
 from ..frames import (
     BAD_ARGUMENTS,
@@ -47,7 +49,7 @@ FIRST_GIVES = (
     Send((call("first", shape=CLIENT), item("x"))),
     Expect((result("x"),)),
 )
-TIGHT = {"setup": "tight", "features": (*CLIENT_STREAMS, "limits")}
+TIGHT: dict[str, Any] = {"setup": "tight", "features": (*CLIENT_STREAMS, "limits")}
 UPLOAD = call_by("total", do="upload", items=(b"ab", b"c"))
 
 
