@@ -258,7 +258,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     is for: with both, the very same steps are taken from the other end, and the ids in them follow. `since` is the
     protocol version. `features` and `setup` say what the target has to have and to be (TARGETS.md, setups.py). `within`
     bounds it all, in seconds, connecting included; `probe`: a fresh session must work afterwards. `alone`: the target
-    is started for this case, and ended after it.
+    is started for this case, and ended after it. `closed_world`: the runner, too, keeps to the standard, and every byte
+    of both sides is accounted for (structure.py).
     """
 
     id: str
@@ -281,3 +282,4 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     within: float = 5.0
     probe: bool = True
     alone: bool = False
+    closed_world: bool = False

@@ -1,7 +1,7 @@
 """What a run has found, as data that reporters consume: msgspec turns all of it into JSON.
 
-Byte strings become base64 in JSON, as msgspec writes them. A transcript holds what crossed a link, and with it proofs
-and canaries of the run: they are worth nothing outside of it, but a reporter redacts them all the same (`Secrets`).
+Byte strings become base64 in JSON, as msgspec writes them. Nothing here holds a secret of the run, neither a proof nor
+a canary: they are overwritten before a result is made (secrecy.py), and a transcript says where they were.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 
 from .recording import Chunk, Note
 from .roles import Level, Link, Role
+from .secrecy import Hidden
 
 KEPT: Final = 262_144  # bytes of a transcript that a result keeps, of each direction and layer
 
@@ -46,12 +47,17 @@ class SeenFrame(msgspec.Struct, frozen=True):
 
 
 class Transcript(msgspec.Struct, frozen=True):
-    """What crossed one link; `cut`: there was more than is kept here."""
+    """What crossed one link; `cut`: there was more than is kept here.
+
+    `hidden` are the places at which secrets were, in the streams that the chunks of a direction and layer make: the
+    bytes there are not those that crossed.
+    """
 
     chunks: list[Chunk]
     notes: list[Note]
     frames: list[SeenFrame]
     cut: bool = False
+    hidden: list[Hidden] = []
 
 
 class Usage(msgspec.Struct, frozen=True):

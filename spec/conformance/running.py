@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,6 +22,7 @@ from .playing import Instance, Playing, told_outcomes
 from .reading import prepare
 from .results import CaseResult, RunResult, Verdict
 from .roles import Link, Role
+from .secrecy import Secrecy
 from .selecting import KnownFailures, Selection
 from .setups import Secrets
 from .targets import Attached, Target, Targets, World
@@ -73,11 +74,12 @@ async def run(options: Options, on_result: OnResult = lambda _: None) -> RunResu
     start = trio.current_time()
     with tempfile.TemporaryDirectory(prefix="gwc-") as folder:
         directory = Path(folder)
-        made = certificates.make(directory / "tls")
+        made = certificates.make(directory / "tls", options.secrets.canaries)
         if options.authority is not None:
-            made = certificates.Certificates(options.authority, made.shown)
+            made = replace(made, authority=options.authority)
         links = tuple(each for each in Link if each in result.links)
-        world = World(options.command, links, made, options.secrets, directory)
+        secrecy = Secrecy({**options.secrets.named(), **made.secrets})
+        world = World(options.command, links, made, options.secrets, directory, secrecy)
         async with unwrapping() as nursery:
             if options.url is None:
                 targets = Targets(world, nursery, options.implements)
