@@ -148,6 +148,12 @@ class Check(msgspec.Struct, frozen=True, tag=True):
     result: Part
 
 
+class Describe(msgspec.Struct, frozen=True, tag=True):
+    """Call graftwire.describe, and once more for each digest that it gives; the runner's first call here is `first`."""
+
+    first: int = 1
+
+
 Step = (
     Open
     | Send
@@ -163,6 +169,7 @@ Step = (
     | Deaf
     | Drain
     | Check
+    | Describe
 )
 
 # ---------------------------------------------------------------- how it may end

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+import cbor2
 import msgspec
 import trio
 
 from . import frames
 from .asking import asked_for, report_fits
+from .capacity import Used, used_in
+from .capacity import faults_of as capacity_faults
 from .case import (
     Alive,
     Case,
@@ -21,6 +25,7 @@ from .case import (
     Connect,
     Cut,
     Deaf,
+    Describe,
     Drain,
     Expect,
     Goaway,
@@ -44,7 +49,7 @@ from .launch import FEATURES, Asked, Told
 from .links.making import Linked, Listening, NoLink, dial, listen
 from .links.pipes import Gone
 from .links.wires import WebSocketWire
-from .parts import ANY, Frame, OneOf, Scope, Yours, encode
+from .parts import ANY, Frame, Mine, OneOf, Scope, Yours, encode
 from .reading import name_of
 from .recording import Chunk, Direction, Recorder
 from .results import KEPT, CaseResult, SeenFrame, Transcript, Verdict
@@ -204,7 +209,10 @@ class Playing:
         async with listen(
             self.instance.link, str(self.world.directory), how, self._context, self.recorder
         ) as listening:
-            url = self.world.secrets.plant(self.case.activity.url).format(url=listening.url)
+            scheme, _, rest = listening.url.partition(":")
+            url = self.world.secrets.plant(self.case.activity.url).format(
+                url=listening.url, scheme=scheme, address=rest.removeprefix("//").rstrip("/")
+            )
             self._asking = await self.target.ask(asked_for(self.case.activity, url, self.scope))
             yield await self._accepted(listening, self._asking)
 
@@ -268,6 +276,8 @@ class Playing:
                 await self._drain()
             case Check():
                 await self._check(step)
+            case Describe():
+                await describe(talk, step.first)
             case Text() | WebSocketFrame() | Plain():
                 await self._below(talk, step)
 
@@ -340,6 +350,11 @@ class Playing:
                 if direction is Direction.RUNNER:
                     raise HarnessError(f"the runner itself broke {fault.clause}: {fault.text}")
                 raise Failed(f"{fault.text} ({fault.clause})")
+        for fault in capacity_faults(self.recorder, Direction.TARGET):
+            raise Failed(f"{fault.text} ({fault.clause})")
+
+    def _used(self) -> list[Used]:
+        return used_in(self.recorder, Direction.TARGET) if self.case.closed_world else []
 
     def _allowed(self) -> tuple[Frame, ...]:
         allowed = list(self.case.allow)
@@ -512,6 +527,7 @@ class Playing:
             passes=int(verdict is Verdict.PASSED),
             replay=self.instance.replay,
             transcript=transcript(self.recorder, seen, secrecy),
+            capacity=self._used(),
         )
 
 
@@ -531,6 +547,30 @@ async def conversing(linked: Linked, scope: Scope, recorder: Recorder) -> AsyncG
     finally:
         with trio.move_on_after(0.5, shield=True):
             await linked.wire.aclose()
+
+
+async def describe(talk: Conversation, first: int) -> None:
+    """Ask for what is hosted, and for the metadata of each interface. Raises Failed."""
+    for entry in await _described(talk, first):
+        first += 1
+        if not isinstance(entry, list) or len(entry) != 3 or not isinstance(entry[2], bytes):  # pyright: ignore[reportUnknownArgumentType]
+            raise Failed(
+                "graftwire.describe gives something else than interface, version, digest (DESCRIBE-2)"
+            )
+        digest: bytes = entry[2]
+        metadata = await _described(talk, first, digest)
+        if not isinstance(metadata, bytes) or hashlib.sha256(metadata).digest() != digest:
+            raise Failed("graftwire.describe gives bytes that do not have the digest (DESCRIBE-3)")
+
+
+async def _described(talk: Conversation, number: int, *arguments: bytes) -> Any:
+    id = Mine(number)
+    await talk.send((frames.call("describe", *arguments, target="graftwire.describe", id=id),))
+    seen = await talk.expect((frames.result(id=id),))
+    try:
+        return cbor2.loads(seen.elements[2])
+    except (ValueError, cbor2.CBORError):
+        raise Failed("the result of graftwire.describe is no CBOR (VAL-1)") from None
 
 
 def faultless(talk: Conversation) -> None:

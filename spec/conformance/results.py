@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from .capacity import Used
 from .recording import Chunk, Note
 from .roles import Level, Link, Role
 from .secrecy import Hidden
@@ -75,7 +76,8 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     `detail` is one sentence: why it failed, is not implemented, or could not be played. `expected` and `happened` say
     in words what the outcomes were to be, and how it came out. With `--repeat`, `plays` counts how often it was played
     and `passes` how often it passed; the verdict is the worst, the transcript that of the first play that was not
-    passed (or of the last). `known` is the reason from the list of known failures.
+    passed (or of the last). `known` is the reason from the list of known failures. `capacity` says, in a closed world,
+    what the target has used of the fields that are free (section 19).
     """
 
     case: str
@@ -96,6 +98,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     replay: str = ""
     transcript: Transcript | None = None
     usage: Usage | None = None
+    capacity: list[Used] = []
 
     @property
     def name(self) -> str:
