@@ -266,7 +266,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     protocol version. `features` and `setup` say what the target has to have and to be (TARGETS.md, setups.py). `within`
     bounds it all, in seconds, connecting included; `probe`: a fresh session must work afterwards. `alone`: the target
     is started for this case, and ended after it. `closed_world`: the runner, too, keeps to the standard, and every byte
-    of both sides is accounted for (structure.py).
+    of both sides is accounted for (structure.py). `once`: it has nothing to do with the link, and is played on one of
+    them.
     """
 
     id: str
@@ -290,3 +291,4 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     probe: bool = True
     alone: bool = False
     closed_world: bool = False
+    once: bool = False

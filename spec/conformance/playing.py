@@ -581,12 +581,14 @@ def faultless(talk: Conversation) -> None:
 
 
 def transcript(recorder: Recorder, seen: list[Seen], secrecy: Secrecy) -> Transcript:
-    """What a result keeps of a record: no secret is in it."""
-    recorded, hidden = secrecy.hide(recorder.chunks)
+    """What a result keeps of a record: no secret is in it.
+
+    A secret that is cut off where keeping ends is hidden as well if half of it is there.
+    """
     left: dict[tuple[str, str], int] = {}
     chunks: list[Chunk] = []
     cut = False
-    for chunk in recorded:
+    for chunk in recorder.chunks:
         spent = left.setdefault((chunk.direction, chunk.layer), KEPT)
         if spent <= 0:
             cut = True
@@ -596,6 +598,7 @@ def transcript(recorder: Recorder, seen: list[Seen], secrecy: Secrecy) -> Transc
             cut = True
             chunk = msgspec.structs.replace(chunk, data=chunk.data[:spent])  # noqa: PLW2901
         chunks.append(chunk)
+    chunks, hidden = secrecy.hide(chunks)
     frames_seen = [
         SeenFrame(each.number, each.position, len(each.payload) + 4, name_of(each.payload), each.taken)
         for each in seen

@@ -16,6 +16,7 @@ from .errors import HarnessError
 
 # Bodies above this are not opened: the grammar's checker would take seconds for them.
 OPENED: Final = 65_536
+SMALL: Final = 4_096  # bytes of a frame whose verdict is remembered
 KINDS: Final = {
     0: "HELLO",
     1: "AUTH",
@@ -59,12 +60,18 @@ def prepare() -> None:
     _validator()
 
 
-@lru_cache(maxsize=4096)
 def fault_of(payload: bytes) -> str | None:
-    """What is wrong with a frame (without its length), in one sentence without a byte of it; None: nothing.
+    """What is wrong with a frame (without its length), in one sentence without a byte of it; None: nothing."""
+    return _known_fault_of(payload) if len(payload) <= SMALL else _fault_of(payload)
 
-    Cached: most sessions begin with the same frames.
-    """
+
+@lru_cache(maxsize=4096)
+def _known_fault_of(payload: bytes) -> str | None:
+    """The same, remembered: most sessions begin with the same frames."""
+    return _fault_of(payload)
+
+
+def _fault_of(payload: bytes) -> str | None:
     opened = len(payload) <= OPENED
     rule = "whole-frame" if opened else "frame"
     verified = _validator().validate(payload, root_type=rule)

@@ -56,10 +56,8 @@ async def run(options: Options, on_result: OnResult = lambda _: None) -> RunResu
     Raises HarnessError for what can't be begun. Everything after that is in the result. If cancelled, the targets are
     ended.
     """
-    selection = options.selection
+    selection = options.selection if options.url is None else _that_reaches(options.selection, options.url)
     instances = selection.instances(CASES)
-    if options.url is not None:
-        instances = _that_reach(instances, options.url)
     if not instances:
         raise HarnessError("nothing is left to play: no case is for all that was chosen")
     prepare()
@@ -92,7 +90,11 @@ async def run(options: Options, on_result: OnResult = lambda _: None) -> RunResu
             nursery.cancel_scope.cancel()
         result.targets = sorted({each.name for each in targets.all if each.name})
     result.seconds = round(trio.current_time() - start, 3)
-    order = {each.name: index for index, each in enumerate(instances)}
+    order = {
+        f"{each.case.id} {each.role} {link}": index
+        for index, each in enumerate(instances)
+        for link in (each.case.links if each.case.once else (each.link,))
+    }
     result.results.sort(key=lambda each: order[each.name])
     return result
 
@@ -104,12 +106,13 @@ def _version() -> str:
         return ""
 
 
-def _that_reach(instances: list[Instance], url: str) -> list[Instance]:
-    """Those that can be played against a peer at a URL: it is an acceptor, on one link."""
+def _that_reaches(selection: Selection, url: str) -> Selection:
+    """What can be played against a peer at a URL: it is an acceptor, on one link."""
     scheme = url.partition(":")[0]
     if scheme not in tuple(Link):
         raise HarnessError("a peer to attach to has a URL that begins with tcp, tls, ws, wss or unix")
-    return [each for each in instances if each.role is Role.ACCEPTOR and each.link == scheme]
+    roles = [each for each in selection.roles if each is Role.ACCEPTOR]
+    return replace(selection, roles=roles, links=[each for each in selection.links if each == scheme])
 
 
 class _Run:
@@ -161,6 +164,18 @@ class _Run:
             seconds=round(sum(each.seconds for each in plays), 4),
         )
 
+    def _reachable(self, instance: Instance, target: Target) -> Instance:
+        """The same on a link that an acceptor has, where any will do."""
+        if not instance.case.once or instance.role is Role.INITIATOR or instance.link in target.urls:
+            return instance
+        others = (
+            each
+            for each in instance.case.links
+            if each in target.urls and each in self._options.selection.links
+        )
+        link = next(others, instance.link)
+        return replace(instance, link=link)
+
     async def _play(self, instance: Instance) -> CaseResult:
         case = instance.case
         try:
@@ -176,6 +191,7 @@ class _Run:
             if str(error) not in self._result.problems:
                 self._result.problems.append(str(error))
             return _unplayed(instance, Verdict.ERRORED, str(error))
+        instance = self._reachable(instance, target)
         try:
             lacks = _lacks(instance, target)
             if lacks:

@@ -12,6 +12,7 @@ import re
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 SHORTEST: Final = 8  # bytes; a text as short as that could stand somewhere by chance
@@ -19,7 +20,9 @@ INFLATED: Final = 2**20  # bytes of one compressed run that are looked at
 STEP: Final = (
     256  # compressed bytes that are read at a time, so that a broken run is read up to where it breaks
 )
-DEFLATE_TRIES: Final = 2**17  # places of one scan at which deflate without a header is tried
+DEFLATE_TRIES: Final = 2**16  # places of one scan at which deflate without a header is tried
+REMEMBERED: Final = 64  # scans whose outcome is kept: what was looked at for leaks is then hidden
+REMEMBERED_BYTES: Final = 65_536
 NESTED: Final = 3  # encodings that may be inside each other
 # No secret is in so many equal bytes, and bodies of zeros are long.
 _SAME: Final = re.compile(rb"(.)\1{511,}", re.DOTALL)
@@ -27,7 +30,7 @@ _MARGIN: Final = 255  # of those bytes that stay, on either side
 _ESCAPED: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{24,}")
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]{32,}")
-_ZLIB: Final = re.compile(rb"[\x08\x18\x28\x38\x48\x58\x68\x78](?=.)", re.DOTALL)
+_ZLIB: Final = re.compile(rb"\x78[\x01\x5e\x9c\xda]")  # one with a small window is found as deflate
 _GZIP: Final = re.compile(rb"\x1f\x8b\x08")
 
 
@@ -44,23 +47,28 @@ class Scanner:
     """Knows secrets by their names, and finds them. No repr shows what it knows."""
 
     def __init__(self, secrets: Mapping[str, bytes]) -> None:
-        self._forms: dict[bytes, tuple[str, str]] = {}
+        # by their first bytes: one look at each place of the data finds whether any of them begins there
+        self._forms: dict[bytes, list[tuple[bytes, str, str]]] = {}
+        self._remembered = lru_cache(REMEMBERED)(self._whole)
         for name, secret in secrets.items():
             half = max(SHORTEST, (len(secret) + 1) // 2)
             for part in (secret, secret[:half], secret[-half:]):
                 for encoding, form in forms_of(part):
                     if len(form) >= SHORTEST:
-                        self._forms.setdefault(form, (name, encoding))
+                        self._forms.setdefault(form[:SHORTEST], []).append((form, name, encoding))
 
     def scan(self, data: bytes) -> list[Hit]:
         """Every hit, by place; of those that overlap and tell of the same secret, one."""
+        return list(self._remembered(data) if len(data) <= REMEMBERED_BYTES else self._whole(data))
+
+    def _whole(self, data: bytes) -> tuple[Hit, ...]:
         hits: list[Hit] = []
         for start, end in _segments(data):
             hits += (
                 hit._replace(start=hit.start + start, end=hit.end + start)
                 for hit in self._scan(data[start:end], NESTED)
             )
-        return _merged(hits)
+        return tuple(_merged(hits))
 
     def _scan(self, data: bytes, depth: int) -> list[Hit]:
         """Those that need no decoder, and then those that do, where the others have not told of the same secret."""
@@ -76,11 +84,11 @@ class Scanner:
         return hits
 
     def _plain(self, data: bytes) -> Iterator[Hit]:
-        for form, (name, encoding) in self._forms.items():
-            at = data.find(form)
-            while at >= 0:
-                yield Hit(name, encoding, at, at + len(form))
-                at = data.find(form, at + len(form))
+        known, size = self._forms, SHORTEST
+        for at in [at for at in range(len(data) - size + 1) if data[at : at + size] in known]:
+            for form, name, encoding in known[data[at : at + size]]:
+                if data.startswith(form, at):
+                    yield Hit(name, encoding, at, at + len(form))
 
 
 def forms_of(secret: bytes) -> Iterator[tuple[str, bytes]]:
@@ -130,9 +138,7 @@ def _decoded(data: bytes, outermost: bool) -> Iterator[tuple[str, bytes, Place]]
     for found in _GZIP.finditer(data):
         yield from _inflated("gzip", data, found.start(), 31)
     for found in _ZLIB.finditer(data):
-        at = found.start()
-        if not int.from_bytes(data[at : at + 2], "big") % 31:
-            yield from _inflated("zlib", data, at, 15)
+        yield from _inflated("zlib", data, found.start(), 15)
     if outermost:
         for at in range(min(len(data) - SHORTEST, DEFLATE_TRIES)):
             if data[at] >> 1 & 3 in (1, 2):  # the two kinds of block that are compressed

@@ -6,7 +6,7 @@ else that a target writes may hold no secret at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -101,7 +101,7 @@ class Secrecy:
                     yield hit._replace(start=first, end=frame.body + end), "messages"
                 at += len(frame.payload)
 
-    def hide(self, chunks: list[Chunk]) -> tuple[list[Chunk], list[Hidden]]:
+    def hide(self, chunks: Sequence[Chunk]) -> tuple[list[Chunk], list[Hidden]]:
         """The chunks with every secret overwritten, those of declared slots, too; and where they were."""
         kept = list(chunks)
         hidden: list[Hidden] = []

@@ -6,6 +6,8 @@ that provoke a leak, that look at both sides of a session, and that tempt with w
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..case import (
     Activity,
     Case,
@@ -237,7 +239,7 @@ def _ambient() -> list[Case]:
     found: list[Case] = []
     for name, what, headers in AMBIENT:
         how = Connect(headers=headers)
-        fields = {"roles": ACCEPTOR, "links": MESSAGE_LINKS, "connect": how}
+        fields: dict[str, Any] = {"roles": ACCEPTOR, "links": MESSAGE_LINKS, "connect": how}
         found += [
             answered(
                 f"hidden.ambient.{name}.guarded",
