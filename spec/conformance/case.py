@@ -161,6 +161,12 @@ class Check(msgspec.Struct, frozen=True, tag=True):
     result: Part
 
 
+class Describe(msgspec.Struct, frozen=True, tag=True):
+    """Call graftwire.describe, and once more for each digest that it gives; the runner's first call here is `first`."""
+
+    first: int = 1
+
+
 Step = (
     Open
     | Send
@@ -177,6 +183,7 @@ Step = (
     | Deaf
     | Drain
     | Check
+    | Describe
 )
 
 # ---------------------------------------------------------------- how it may end
@@ -280,7 +287,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     is for: with both, the very same steps are taken from the other end, and the ids in them follow. `since` is the
     protocol version. `features` and `setup` say what the target has to have and to be (TARGETS.md, setups.py). `within`
     bounds it all, in seconds, connecting included; `probe`: a fresh session must work afterwards. `alone`: the target
-    is started for this case, and ended after it.
+    is started for this case, and ended after it. `closed_world`: the runner, too, keeps to the standard, and every byte
+    of both sides is accounted for (structure.py). `once`: it has nothing to do with the link, and is played on one of
+    them.
     """
 
     id: str
@@ -303,3 +312,5 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     within: float = 5.0
     probe: bool = True
     alone: bool = False
+    closed_world: bool = False
+    once: bool = False

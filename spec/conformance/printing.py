@@ -11,6 +11,7 @@ from .case import (
     Check,
     Cut,
     Deaf,
+    Describe,
     Drain,
     Expect,
     ExpectPong,
@@ -96,6 +97,8 @@ def _step(step: Step, scope: Scope) -> list[str]:
             return ["read again" if step.reading else "read nothing from now on"]
         case Drain():
             return ["have the target leave"]
+        case Describe():
+            return ["call graftwire.describe, and once more for each digest in its result"]
         case Check():
             return [f"in a session of its own: {step.method} gives the value that it has to"]
 

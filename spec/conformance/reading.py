@@ -22,6 +22,7 @@ WITH_BODY: Final = (
     b"\x07",
     b"\x09",
 )  # CALL, RESULT, ERROR, ITEM; others have nothing to open
+SMALL: Final = 4_096  # bytes of a frame whose verdict is remembered
 KINDS: Final = {
     0: "HELLO",
     1: "AUTH",
@@ -65,12 +66,18 @@ def prepare() -> None:
     _validator()
 
 
-@lru_cache(maxsize=4096)
 def fault_of(payload: bytes) -> str | None:
-    """What is wrong with a frame (without its length), in one sentence without a byte of it; None: nothing.
+    """What is wrong with a frame (without its length), in one sentence without a byte of it; None: nothing."""
+    return _known_fault_of(payload) if len(payload) <= SMALL else _fault_of(payload)
 
-    Cached: most sessions begin with the same frames.
-    """
+
+@lru_cache(maxsize=4096)
+def _known_fault_of(payload: bytes) -> str | None:
+    """The same, remembered: most sessions begin with the same frames."""
+    return _fault_of(payload)
+
+
+def _fault_of(payload: bytes) -> str | None:
     validate = _validator().validate
     opened = len(payload) <= OPENED and payload[1:2] in WITH_BODY
     rule = "whole-frame" if opened else "frame"

@@ -47,7 +47,8 @@ OF_ITS_OWN = {
 def for_the_core(case: Case) -> bool:
     """Whether the core alone can judge the case."""
     return (
-        Link.TCP in case.links
+        case.chapter != "values"  # what is in bodies is not the core's matter
+        and Link.TCP in case.links
         and case.connect == Connect()
         and case.setup in ("open", "tight")
         and case.activity.do == "hold"
@@ -142,4 +143,4 @@ def test_the_core_judges_as_the_case_says(case: Case, role: Role, size: int) -> 
 
 
 def test_most_cases_have_a_part_for_the_core() -> None:
-    assert len(JUDGED) > len(CASES) / 2
+    assert len(JUDGED) > sum(each.chapter != "values" for each in CASES) / 2

@@ -123,3 +123,13 @@ def test_goaways_in_peace() -> None:
     assert judged((3, 0), (1, 0)) == [None, "LEAVE-3"]
     assert judged((5, 0)) == ["LEAVE-8"]
     assert judged((most, 12)) == ["LEAVE-8"]
+
+
+async def test_what_has_nothing_to_do_with_the_link_is_played_on_one_that_there_is(target: Make) -> None:
+    command = target(SERVING.format(extra="pass", end="pass", link="tcp"))
+    links = (Link.WS, Link.UNIX, Link.TCP)
+    (found,) = (
+        await play(command, links=links, roles=(Role.ACCEPTOR,), cases=("value.bound.depth.at",))
+    ).results
+    assert found.link is Link.TCP
+    assert found.verdict is Verdict.FAILED  # this target answers every call with the same text

@@ -15,12 +15,14 @@ from . import (
     goaway,
     handshake,
     headers,
+    hidden,
     leaving,
     links,
     liveness,
     otherwise,
     references,
     streams,
+    values,
     websocket,
 )
 
@@ -38,8 +40,10 @@ _CHAPTERS: Final = (
     liveness,
     leaving,
     goaway,
+    values,
     links,
     websocket,
+    hidden,
     abuse,
 )
 
