@@ -54,6 +54,7 @@ from .tasks import unwrapping
 
 PROBE: Final = Check("echo", ("probe",), "probe")
 PROBE_WITHIN: Final = 5.0  # seconds for the liveness probe, and for each check
+DYING: Final = 0.2  # seconds in which the end of a target shows, after that of its link
 AGAIN: Final = 0.02  # seconds between two looks at a counter
 _numbers = itertools.count(1)
 
@@ -137,6 +138,9 @@ class Playing:
             verdict, detail = Verdict.ERRORED, str(error)
         except Exception as error:  # noqa: BLE001 - a fault of the harness in one case is no end of the run
             verdict, detail = Verdict.ERRORED, f"the harness failed ({type(error).__name__})"
+        if verdict is Verdict.FAILED and not self.target.attached:
+            with trio.move_on_after(DYING):
+                await self.target.ended.wait()
         if verdict is Verdict.FAILED and not self.target.alive and not isinstance(detail, TargetEnded):
             detail = f"{detail}; {self.target.why_ended()}" if "the target ended" not in detail else detail
         return self._result(verdict, detail, trio.current_time() - start)
