@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import isroutine
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from graftwire.protocol import values
@@ -163,7 +164,9 @@ def _of_reference(call: IncomingCall, name: str) -> Method | Forwarded | None:
     if isinstance(referent, Passed):
         return Forwarded(None, call.shape)  # its owner says whether there is such a method
     if isinstance(referent, ByReference):
-        return methods_of(referent.target, "").get("." + name)
+        if not isroutine(referent.target):
+            return methods_of(referent.target, "").get("." + name)
+        referent = referent.target  # a function that can be withdrawn
     return Method("", referent) if name == "" and callable(referent) else None
 
 

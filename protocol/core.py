@@ -14,9 +14,9 @@ from .frametypes import Credit, Goaway, Hello
 from .framewriting import encode
 from .limits import EARLY_TOTAL, LARGEST_INTEGER, LEAST, Limits
 from .outbox import Outbox
+from .writer import head
 
 VERSION: Final = 1
-_CALL_OVERHEAD: Final = 2_048  # bytes that a CALL's header takes at the most, a credential not counted
 
 
 class Role(Enum):
@@ -213,9 +213,10 @@ class Core:
         """Whether `call` with a body of that many bytes is possible now; otherwise wait until a call is over."""
         return len(self._out) < self._most_calls and self._out_bytes + body_size <= self._most_body_bytes
 
-    def fits(self, body_size: int) -> bool:
-        """Whether a body of that many bytes fits into one frame that the other side takes."""
-        return body_size + _CALL_OVERHEAD <= self.peer_limits.largest_frame
+    def fits(self, id: int, body_size: int, *, code: bool = False) -> bool:
+        """Whether an ITEM of that call, or an ERROR (`code`), with a body of that size may be sent."""
+        header = 2 + len(head(0, id)) + (1 if code else 0) + len(head(0x40, body_size))
+        return header + body_size <= self.peer_limits.largest_frame
 
     def may_send_item(self, id: int) -> bool:
         """Whether `item` is possible now on that call (clause CREDIT-2); otherwise wait for a Credit event."""

@@ -200,7 +200,8 @@ class Calling:
     def _too_large(self) -> TooLarge:
         return TooLarge(
             f"the call is larger than the {self._conn.peer_limits.largest_frame} bytes that the other side takes in "
-            "one frame; send it as a stream"
+            "one frame; send it as a stream",
+            ran=False,
         )
 
     def _refused(self, error: LocalProtocolError) -> CallError:

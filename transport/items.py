@@ -40,9 +40,9 @@ class Items:
         """
         conn, output = self._conn, self._output
         await trio.lowlevel.checkpoint_if_cancelled()
-        if not conn.fits(len(body)):
+        if not conn.fits(call.id, len(body)):
             await self._session.opened.wait()  # before, only what every peer takes is known
-            if self._session.ending is None and not conn.fits(len(body)):
+            if self._session.ending is None and not conn.fits(call.id, len(body)):
                 raise TooLarge(
                     f"the item is larger than the {conn.peer_limits.largest_frame} bytes that the other side takes "
                     "in one frame; send it in parts"

@@ -214,7 +214,7 @@ class Serving:
         references = self._session.references
         code, body = self._receiver.failure(call, error)
         given = references.taken()  # these belong to no call of this side, and live until they are released
-        if body is not None and not self._conn.fits(len(body)):
+        if body is not None and not self._conn.fits(call.id, len(body), code=True):
             references.unsent(body)
             code, body = ErrorCode.TOO_LARGE, None
         if given is not None and code is not ErrorCode.APPLICATION:

@@ -338,9 +338,9 @@ class Session:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + self._timing.farewell):
             await self._link.aclose()
 
-    def give_up(self, why: str, *, ran: bool | None = None) -> None:
-        """End the session because the other side is too slow or asks too much, and tell it so."""
-        self._conn.abort(ErrorCode.UNAVAILABLE)
+    def give_up(self, why: str, *, ran: bool | None = None, code: ErrorCode = ErrorCode.UNAVAILABLE) -> None:
+        """End the session because the other side is too slow or asks too much, and tell it so with `code`."""
+        self._conn.abort(code)
         self._failed = True
         self._end(Unavailable(why, ran=ran))
 
@@ -421,7 +421,7 @@ class Session:
         if violation.code is ErrorCode.VERSION:
             self._end(VersionMismatch(), cause=violation, last=0)
         elif not self.opened.is_set():
-            why = SessionError(f"what answered does not speak Graftwire: {violation}")
+            why = SessionError(f"what answered does not speak Graftwire: {violation}", ran=False)
             self._end(why, cause=violation, last=0)
         else:
             self._end(SessionError(f"the other side broke the protocol: {violation}"), cause=violation)
@@ -449,7 +449,8 @@ class Session:
         elif event.code is ErrorCode.VERSION:
             why = VersionMismatch()
         elif event.code is ErrorCode.PROTOCOL:
-            why = SessionError("the other side says that this side broke the protocol")
+            ran = None if self.opened.is_set() else False
+            why = SessionError("the other side says that this side broke the protocol", ran=ran)
         else:
             why = Unavailable(f"the other side ended the session: {meaning}")
         self._end(why, last=event.last)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from graftwire.protocol.connection import Connection, State
-from graftwire.protocol.errors import ProtocolViolation
+from graftwire.protocol.errors import ErrorCode, ProtocolViolation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,8 +84,12 @@ class Watch:
         if conn.state is State.OPENING or conn.peer_authenticating:
             due = (self._started if conn.state is State.OPENING else self._auth_since()) + timing.opening
             if now >= due:
-                what = "say HELLO" if conn.state is State.OPENING else "finish its authentication"
-                session.give_up(f"the other side did not {what} within {timing.opening:g} s", ran=False)
+                if conn.state is State.OPENING:
+                    what, code = "say HELLO", ErrorCode.UNAVAILABLE
+                else:
+                    what, code = "finish its authentication", ErrorCode.UNAUTHENTICATED  # clause AUTH-5
+                why = f"the other side did not {what} within {timing.opening:g} s"
+                session.give_up(why, ran=False, code=code)
                 return math.inf
             if conn.state is State.OPENING:
                 return due

@@ -295,8 +295,9 @@ class Wire(trio_websocket.WebSocketConnection):
             # Not a close of the other end: wsproto could not make sense of its bytes.
             text = f"{self._peer} broke the rules of WebSocket; something in between may change the bytes"
             self.inbox.end(LinkClosed(text))
-            await self._send(CloseConnection(code=event.code))
-            await self._close_web_socket(event.code)
+            code = 1003 if event.code == 1007 else 1002  # WS-5 has no other; bad UTF-8 is in a text message
+            await self._send(CloseConnection(code=code))
+            await self._close_web_socket(code)
             raise trio_websocket.ConnectionClosed(self._close_reason)  # the reader stops
         if self._wsproto.state is ConnectionState.REMOTE_CLOSING:
             self.inbox.end(self._closed_there(event.code))  # before the answer to it, which may have to wait

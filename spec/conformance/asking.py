@@ -24,6 +24,7 @@ def asked_for(activity: Activity, url: str, scope: Scope) -> Asked:
         items=[_hex(each, scope) for each in activity.items],
         take=activity.take,
         cancel_after=activity.cancel_after,
+        stay=activity.stay,
         times=activity.times,
         then=[_hex(each, scope) for each in activity.then],
     )
@@ -46,7 +47,7 @@ def report_fits(report: Report, told: Told, scope: Scope) -> bool:
     return (
         (report.value is None or told.value == _hex(report.value, scope))
         and (not report.codes or told.code in report.codes)
-        and (report.ran is None or told.ran == report.ran)
+        and (report.ran is None or (told.ran is False) is not report.ran)
         and (report.items is None or told.items == [_hex(each, scope) for each in report.items])
         and (report.called is None or told.called == report.called)
     )

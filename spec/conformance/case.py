@@ -22,10 +22,13 @@ class Connect(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """How the runner makes or takes the link, where that is not as the standard wants it.
 
     `bare`: the plain TCP (or Unix) connection, without TLS and without a WebSocket handshake; steps then write to it
-    what they like. TLS: `alpn` offers (or, as acceptor, selects) these names; `tls` bounds the versions, as in
-    ("1.2", "1.2"); `certificate` names what the runner shows: "server", "other-name", "expired", "other-authority",
-    "client", or None. WebSocket, as initiator: `path`, `subprotocols`, `origin`, `extensions`, `headers` of the
-    request; as acceptor, of its answer: `status`, `subprotocols` (the first one is selected), `extensions`, `headers`.
+    what they like, and what comes is not read as frames. TLS: `alpn` offers (or, as acceptor, selects) these names;
+    `tls` bounds the versions, as in ("1.2", "1.2"); `certificate` names what the runner shows: "server", "other-
+    name", "expired", "other-authority", "client", or None. WebSocket, as initiator: `path`, `subprotocols`, `origin`,
+    `extensions`, `headers` of the request, or `request`: all of it as it is here, with {host} and {key} in it; as
+    acceptor, `path` and `origin` that the request has to have, and of its answer: `status`, `subprotocols` (the first
+    one is selected), `extensions`, `headers`, `accept` (in the place of the right Sec-WebSocket-Accept), or `answer`:
+    all of it as it is here.
     """
 
     bare: bool = False
@@ -37,7 +40,10 @@ class Connect(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     origin: str | None = None
     extensions: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    request: str = ""
     status: int = 101
+    accept: str = ""
+    answer: str = ""
 
 
 # ---------------------------------------------------------------- steps
@@ -71,11 +77,12 @@ class Send(msgspec.Struct, frozen=True, tag=True):
 class Expect(msgspec.Struct, frozen=True, tag=True):
     """Wait for a frame that is one of these; frames that come before it and are not, are kept for later steps.
 
-    `times`: so many of them.
+    `times`: so many of them. `behind`: only one that came behind the frame that was awaited before it will do.
     """
 
     frames: tuple[Frame, ...]
     times: int = 1
+    behind: bool = False
 
 
 class Settle(msgspec.Struct, frozen=True, tag=True):
@@ -116,6 +123,12 @@ class WebSocketFrame(msgspec.Struct, frozen=True, tag=True):
     masked: bool | None = None
 
 
+class ExpectPong(msgspec.Struct, frozen=True, tag=True):
+    """WebSocket only: wait for a pong of WebSocket with this payload."""
+
+    payload: bytes = b""
+
+
 class Plain(msgspec.Struct, frozen=True, tag=True):
     """Bytes below the framing of the link: onto a `bare` connection, or between WebSocket frames."""
 
@@ -148,6 +161,12 @@ class Check(msgspec.Struct, frozen=True, tag=True):
     result: Part
 
 
+class Describe(msgspec.Struct, frozen=True, tag=True):
+    """Call graftwire.describe, and once more for each digest that it gives; the runner's first call here is `first`."""
+
+    first: int = 1
+
+
 Step = (
     Open
     | Send
@@ -158,27 +177,37 @@ Step = (
     | Cut
     | Text
     | WebSocketFrame
+    | ExpectPong
     | Plain
     | Silence
     | Deaf
     | Drain
     | Check
+    | Describe
 )
 
 # ---------------------------------------------------------------- how it may end
 
 
 class Goaway(msgspec.Struct, frozen=True, tag=True):
-    """The target ends the session with GOAWAY, and then the link. `last`: the last ids that it may name."""
+    """The target ends the session with GOAWAY, and then the link. `last`: the last ids that it may name.
+
+    `orderly` False: the link need not end as LINK-6 says, with close_notify or a Close frame.
+    """
 
     codes: tuple[int, ...]
     last: tuple[Part, ...] = ()
+    orderly: bool = True
 
 
 class Closed(msgspec.Struct, frozen=True, tag=True):
-    """The target ends the link and says no GOAWAY with an error. `codes`: those of a WebSocket Close that may come."""
+    """The target ends the link and says no GOAWAY with an error. `codes`: those of a WebSocket Close that may come.
+
+    `orderly` as in `Goaway`.
+    """
 
     codes: tuple[int, ...] = ()
+    orderly: bool = True
 
 
 class Alive(msgspec.Struct, frozen=True, tag=True):
@@ -208,7 +237,11 @@ class Proof(msgspec.Struct, frozen=True, tag=True):
 
 
 class Activity(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """What an initiator under test is asked to do: see TARGETS.md. `url` changes the URL: `{url}` is the right one."""
+    """What an initiator under test is asked to do: see TARGETS.md.
+
+    `url` changes the URL: `{url}` is the right one, `{scheme}` what stands before its colon, and `{address}` what
+    stands behind the slashes (behind the colon where there are none), without a slash at its end.
+    """
 
     do: str = "hold"
     target: str = "Conformance.echo"
@@ -218,6 +251,7 @@ class Activity(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     deadline: float | None = None
     cancel_after: float | None = None
     take: int | None = None
+    stay: bool = False
     times: int = 1
     items: tuple[Part, ...] = ()
     then: tuple[tuple[Part, ...], ...] = ()
@@ -227,7 +261,10 @@ class Activity(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """What an initiator may say of its activity; what is None or empty here is not looked at."""
+    """What an initiator may say of its activity; what is None or empty here is not looked at.
+
+    `ran` True: it must not say that no user code ran.
+    """
 
     outcome: str
     value: Part | None = None
@@ -250,7 +287,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     is for: with both, the very same steps are taken from the other end, and the ids in them follow. `since` is the
     protocol version. `features` and `setup` say what the target has to have and to be (TARGETS.md, setups.py). `within`
     bounds it all, in seconds, connecting included; `probe`: a fresh session must work afterwards. `alone`: the target
-    is started for this case, and ended after it.
+    is started for this case, and ended after it. `closed_world`: the runner, too, keeps to the standard, and every byte
+    of both sides is accounted for (structure.py). `once`: it has nothing to do with the link, and is played on one of
+    them.
     """
 
     id: str
@@ -273,3 +312,5 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     within: float = 5.0
     probe: bool = True
     alone: bool = False
+    closed_world: bool = False
+    once: bool = False

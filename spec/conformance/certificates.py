@@ -6,6 +6,8 @@ They are made anew for each run, in its directory, and are worth nothing anywher
 from __future__ import annotations
 
 import ssl
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,10 +25,14 @@ _VERSIONS: Final = {
 
 @dataclass(frozen=True)
 class Certificates:
-    """The files, PEM all of them. `shown` are pairs of certificate and key by the names of `Connect.certificate`."""
+    """The files, PEM all of them. `shown` are pairs of certificate and key by the names of `Connect.certificate`.
+
+    `secrets` are the numbers of private keys that a target is given, by name.
+    """
 
     authority: Path
     shown: dict[str, Path]
+    secrets: dict[str, bytes] = field(default_factory=dict[str, bytes], repr=False)
     _contexts: dict[tuple[object, ...], ssl.SSLContext] = field(
         default_factory=dict[tuple[object, ...], ssl.SSLContext], repr=False, compare=False
     )
@@ -68,7 +74,9 @@ class Certificates:
         old = versions[0] in ("1.0", "1.1")
         if old:
             context.set_ciphers("DEFAULT:@SECLEVEL=0")  # OpenSSL would not even offer these versions
-        context.minimum_version, context.maximum_version = _VERSIONS[versions[0]], _VERSIONS[versions[1]]
+        with warnings.catch_warnings():  # an old version is deprecated: that is why it has to be refused
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version, context.maximum_version = _VERSIONS[versions[0]], _VERSIONS[versions[1]]
         if alpn:
             context.set_alpn_protocols(list(alpn))
         if server and certificate is None:
@@ -81,10 +89,15 @@ class Certificates:
         return context
 
 
-def make(directory: Path) -> Certificates:
-    """Make all of them in `directory`. Raises HarnessError where the package trustme is not installed."""
+def make(directory: Path, canaries: Mapping[str, str] = {}) -> Certificates:
+    """Make all of them in `directory`. Raises HarnessError where the package trustme is not installed.
+
+    `canaries`: "key-file" is written into the file of each key, "client-certificate" into the name in that one.
+    """
     try:
         import trustme
+        from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ImportError:
         raise HarnessError(
             'the certificates of a run need the package trustme; run: pip install "graftwire[conformance]"'
@@ -95,7 +108,9 @@ def make(directory: Path) -> Certificates:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     made = {
         "server": authority.issue_cert(*names),
-        "client": authority.issue_cert("client@conformance.test"),
+        "client": authority.issue_cert(
+            "client@conformance.test", organization_unit_name=canaries.get("client-certificate")
+        ),
         "other-name": authority.issue_cert("elsewhere.example"),
         "other-authority": other.issue_cert(*names),
         "expired": authority.issue_cert(
@@ -103,11 +118,17 @@ def make(directory: Path) -> Certificates:
         ),
     }
     shown: dict[str, Path] = {}
+    comment = canaries.get("key-file", "")
     for name, each in made.items():
         shown[name] = directory / f"{name}.pem"
-        each.private_key_pem.write_to_path(str(directory / f"{name}.key"))
+        key = f"{comment}\n".encode() if comment else b""
+        (directory / f"{name}.key").write_bytes(key + each.private_key_pem.bytes())
         shown[name].write_bytes(b"".join(blob.bytes() for blob in each.cert_chain_pems))
         (directory / f"{name}.key").chmod(0o600)
     path = directory / "authority.pem"
     authority.cert_pem.write_to_path(str(path))
-    return Certificates(path, shown)
+    key = load_pem_private_key(made["server"].private_key_pem.bytes(), None)
+    if not isinstance(key, EllipticCurvePrivateKey):
+        raise HarnessError("the package trustme makes keys of another kind than this suite knows")
+    number = key.private_numbers().private_value
+    return Certificates(path, shown, {"private key": number.to_bytes(32, "big")})

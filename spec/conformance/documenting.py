@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .case import Case
+from .cases import values
 from .playing import told_outcomes
 from .roles import ALL_LINKS, BOTH
 from .setups import SETUPS
 
+# These have a case for each vector of a file, which says what it shows.
+OF_VECTORS = (values.ARGUMENT, values.RESULT)
+_ROW_OF_VECTORS = (
+    "| `{prefix}…` ({count} cases) | VAL-1 to VAL-22 | MUST | | one |"
+    " Each vector of `spec/vectors/values.json`, by its name there. |"
+    " a good one comes back byte for byte, a bad one fails the call, and the session lives |\n"
+)
+
 _HEAD = """# The conformance cases
 
 Every case of the suite, by chapter. This page is made from the cases by `make cases`. A case is named by its id, which
-is for ever. What stands in the column *links* is said only where it is not all five. How to run them:
-[the command line](command-line.md#graftwire-conform).
+is for ever. What stands in the column *links* is said only where it is not all five; *one* is any of them. How to run
+them: [the command line](command-line.md#graftwire-conform).
 
 """
 
@@ -29,13 +38,17 @@ def page(cases: Iterable[Case]) -> str:
         parts.append(f"\n## {chapter.capitalize()}\n\n")
         parts.append("| case | clauses | level | role | links | what it shows | what has to come of it |\n")
         parts.append("| --- | --- | --- | --- | --- | --- | --- |\n")
-        parts += [_row(each) for each in of]
+        parts += [_row(each) for each in of if not each.id.startswith(OF_VECTORS)]
+        for prefix in OF_VECTORS:
+            count = sum(each.id.startswith(prefix) for each in of)
+            if count:
+                parts.append(_ROW_OF_VECTORS.format(prefix=prefix, count=count))
     return "".join(parts)
 
 
 def _row(case: Case) -> str:
     role = "both" if case.roles == BOTH else ", ".join(case.roles)
-    links = "" if case.links == ALL_LINKS else ", ".join(case.links)
+    links = "one" if case.once else "" if case.links == ALL_LINKS else ", ".join(case.links)
     setup = "" if case.setup == "open" else f" Setup `{case.setup}`."
     cells = (
         f"`{case.id}`",

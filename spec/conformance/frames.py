@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from .launch import INTERFACE, SCHEME, AnnouncedLimits
-from .parts import ANY, Body, Bytes, Frame, Map, Mine, OneOf, Part, Secret
+from .parts import ANY, Body, Bytes, Frame, Map, Mine, OneOf, Part, Secret, Tag
 from .reading import KINDS
 
 UNARY, SERVER, CLIENT, BOTH_WAYS = 0, 1, 2, 3
@@ -29,6 +29,7 @@ NONE: Final = 0
     PROTOCOL,
     VERSION,
 ) = range(1, 14)
+REFERENCE: Final = 41_991  # the tag of a reference (VAL-16)
 BIGGEST: Final = 2**53 - 1
 DEFAULTS: Final = AnnouncedLimits().as_tuple()
 LEAST: Final = (65_536, 16, 65_536, 65_536, 262_144, 1_000)
@@ -107,6 +108,22 @@ def call(
 def any_call(method: str = "echo", *, id: Part = None, shape: Part = UNARY) -> Frame:
     """To expect: a CALL of the target's."""
     return Frame(5, (ANY if id is None else id, shape, f"{INTERFACE}.{method}", ANY, ANY, ANY))
+
+
+def callback(value: Part = ANY, *, reference: Part = FIRST, id: Part = None) -> Frame:
+    """To expect: a CALL of the target's on a reference of the runner's, with one argument."""
+    body = ANY if value is ANY else Body(((value,), Map()))
+    return Frame(5, (ANY if id is None else id, UNARY, (reference, ""), ANY, ANY, body))
+
+
+def given(reference: Part = FIRST) -> Tag:
+    """A reference as a value; the runner's first one unless another is named."""
+    return Tag(REFERENCE, reference)
+
+
+def call_on(reference: Part, *arguments: Part, id: Part = FIRST, credential: Part = None) -> Frame:
+    """CALL of the object itself that a reference of the target's stands for."""
+    return call("", *arguments, id=id, target=(reference, ""), credential=credential)
 
 
 def result(value: Part = ANY, *, id: Part = FIRST, body: Part = None) -> Frame:

@@ -137,6 +137,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     items: list[str] = []
     take: int | None = None
     cancel_after: float | None = None
+    stay: bool = False
     times: int = 1
     then: list[str] = []
 

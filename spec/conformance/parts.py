@@ -8,10 +8,12 @@ spec/PROTOCOL.md.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
+import cbor2
 import msgspec
 
 from . import cbor
@@ -84,7 +86,33 @@ class OneOf(msgspec.Struct, frozen=True, tag=True):
     parts: tuple[Part, ...]
 
 
-Symbol = Mine | Yours | Key | Secret | Map | Tag | Body | Zeros | Raw | Anything | OneOf
+class Between(msgspec.Struct, frozen=True, tag=True):
+    """In what is expected: an integer from `least` to `most`."""
+
+    least: int
+    most: int
+
+
+class Sized(msgspec.Struct, frozen=True, tag=True):
+    """In what is expected: a byte string of so many bytes."""
+
+    count: int
+
+
+class Noted(msgspec.Struct, frozen=True, tag=True):
+    """In what is expected: a byte string, kept under a name for this playing; in what is sent: that byte string."""
+
+    name: str
+
+
+class HashedTo(msgspec.Struct, frozen=True, tag=True):
+    """In what is expected: a byte string whose SHA-256 is the one that was noted under this name."""
+
+    name: str
+
+
+Expected = Anything | OneOf | Between | Sized | HashedTo
+Symbol = Mine | Yours | Key | Secret | Map | Tag | Body | Zeros | Raw | Noted | Expected
 Part: TypeAlias = bool | int | float | str | bytes | tuple["Part", ...] | Symbol | None
 
 ANY: Final = Anything()
@@ -110,11 +138,15 @@ Piece = Frame | Bytes
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """What parts are encoded in: the runner's role, the key of this playing, the proofs of the setup by subject."""
+    """What parts are encoded in: the runner's role, the key of this playing, the proofs of the setup by subject.
+
+    `notes` is what `Noted` has kept.
+    """
 
     role: Role
     key: str
     proofs: Mapping[str, bytes] = {}
+    notes: dict[str, bytes] = msgspec.field(default_factory=dict[str, bytes])
 
     def id(self, part: Mine | Yours) -> int:
         """The number that an id stands for in this session."""
@@ -159,7 +191,9 @@ def encode(part: Part, scope: Scope) -> bytes:
             return cbor.octets(bytes(part.count))
         case Raw():
             return part.data
-        case Anything() | OneOf():
+        case Noted():
+            return cbor.octets(scope.notes.get(part.name, b""))
+        case Anything() | OneOf() | Between() | Sized() | HashedTo():
             raise ValueError("what is expected can't be sent")
 
 
@@ -206,6 +240,16 @@ def matches(part: Part, seen: Any, scope: Scope) -> bool:
             return True
         case OneOf():
             return any(matches(each, seen, scope) for each in part.parts)
+        case Between():
+            return isinstance(seen, int) and not isinstance(seen, bool) and part.least <= seen <= part.most
+        case Sized():
+            return isinstance(seen, bytes) and len(seen) == part.count
+        case Noted():
+            if isinstance(seen, bytes):
+                scope.notes[part.name] = seen
+            return isinstance(seen, bytes)
+        case HashedTo():
+            return isinstance(seen, bytes) and hashlib.sha256(seen).digest() == scope.notes.get(part.name)
         case tuple():
             return isinstance(seen, list | tuple) and _all_match(part, list(seen), scope)  # pyright: ignore[reportUnknownArgumentType]
         case Mine() | Yours():
@@ -243,4 +287,30 @@ def _matches_item(item: Part, seen: bytes, scope: Scope) -> bool:
             start = cbor.head(cbor.TAG, item.number)
             return seen.startswith(start) and _matches_item(item.item, seen[len(start) :], scope)
         case _:
+            if _leaves_open(item):
+                return matches(item, _decoded(seen), scope)
             return seen == encode(item, scope)
+
+
+def _leaves_open(part: Part) -> bool:
+    """Whether a part has a choice in it, so that there is no one encoding of it."""
+    match part:
+        case Anything() | OneOf() | Between() | Sized() | HashedTo() | Noted():
+            return True
+        case tuple():
+            return any(_leaves_open(each) for each in part)
+        case Map():
+            return any(_leaves_open(each) for entry in part.entries for each in entry)
+        case _:
+            return False
+
+
+def _decoded(data: bytes) -> Any:
+    try:
+        return cbor2.loads(data)
+    except (ValueError, cbor2.CBORError):
+        return Undecodable
+
+
+class Undecodable:
+    """What stands for a body that is no CBOR: nothing that is expected matches it."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+import cbor2
 import msgspec
 import trio
 
 from . import frames
 from .asking import asked_for, report_fits
+from .capacity import Used, used_in
+from .capacity import faults_of as capacity_faults
 from .case import (
     Alive,
     Case,
@@ -21,8 +25,10 @@ from .case import (
     Connect,
     Cut,
     Deaf,
+    Describe,
     Drain,
     Expect,
+    ExpectPong,
     Goaway,
     HalfClose,
     Never,
@@ -44,17 +50,25 @@ from .launch import FEATURES, Asked, Told
 from .links.making import Linked, Listening, NoLink, dial, listen
 from .links.pipes import Gone
 from .links.wires import WebSocketWire
-from .parts import ANY, Frame, OneOf, Scope, Yours, encode
+from .parts import ANY, Frame, Mine, OneOf, Scope, Yours, encode
 from .reading import name_of
-from .recording import Chunk, Recorder
+from .recording import Chunk, Direction, Recorder
 from .results import KEPT, CaseResult, SeenFrame, Transcript, Verdict
 from .roles import Link, Role
+from .secrecy import Secrecy
+from .structure import faults_of
 from .targets import Asking, Target, World
 from .tasks import unwrapping
 
 PROBE: Final = Check("echo", ("probe",), "probe")
 PROBE_WITHIN: Final = 5.0  # seconds for the liveness probe, and for each check
+LEAKS_SHOWN: Final = 3  # in the sentence that says why a case failed
+OTHERS_KEPT: Final = (
+    8  # sessions beside the one of the case that are searched for secrets: a check may take many
+)
 AGAIN: Final = 0.02  # seconds between two looks at a counter
+ENDING: Final = 0.1  # seconds in which a target that ended in the middle of a case is seen to have ended
+SETTLED: Final = 0.05  # seconds in which a connection that was made before an answer is seen behind it
 _numbers = itertools.count(1)
 
 
@@ -116,6 +130,7 @@ class Playing:
         self.recorder = Recorder()
         self.standing = Standing()
         self._asking: Asking | None = None
+        self._others: list[tuple[str, Recorder]] = []
 
     async def play(self) -> CaseResult:
         """Play it; never raises but Cancelled, never takes longer than its bounds."""
@@ -137,25 +152,44 @@ class Playing:
             verdict, detail = Verdict.ERRORED, str(error)
         except Exception as error:  # noqa: BLE001 - a fault of the harness in one case is no end of the run
             verdict, detail = Verdict.ERRORED, f"the harness failed ({type(error).__name__})"
-        if verdict is Verdict.FAILED and not self.target.alive and not isinstance(detail, TargetEnded):
-            detail = f"{detail}; {self.target.why_ended()}" if "the target ended" not in detail else detail
+        leaks = self._leaks()
+        if leaks:
+            verdict, detail = Verdict.FAILED, "; ".join([*leaks, *([detail] if detail else [])])
+        if verdict is Verdict.FAILED and "the target ended" not in detail and not self.target.attached:
+            with trio.move_on_after(ENDING):  # links are seen to end before the process is
+                await self.target.ended.wait()
+                detail = f"{detail}; {self.target.why_ended()}"
         return self._result(verdict, detail, trio.current_time() - start)
 
+    def _leaks(self) -> list[str]:
+        """The secrets that the target has written where they may not stand, one sentence each: see secrecy.py."""
+        found = [
+            each
+            for session, recorder in (("the session of the case", self.recorder), *self._others)
+            for each in self.world.secrecy.leaks(recorder, session)
+        ]
+        return [str(each) for each in found[:LEAKS_SHOWN]]
+
     async def _steps_and_outcome(self) -> None:
-        async with self._linked(self.case.connect) as linked:
+        async with self._linked(self._planted(self.case.connect)) as linked:
             if linked is not None:
                 async with conversing(linked, self.scope, self.recorder) as talk:
                     self.standing.conversation = talk
                     for step in self.case.steps:
                         await self._step(talk, step)
                     await self._stand(talk)
-                    self._judge(talk)
                     if self.standing.alive:
-                        await talk.send((frames.goaway(0),))
-                        await talk.half_close()
+                        await talk.farewell()
+                    self._judge(talk)
             else:
                 self._judge(None)
             await self._report()
+
+    def _planted(self, how: Connect) -> Connect:
+        """The canaries of a case in their places."""
+        plant = self.world.secrets.plant
+        headers = tuple((name, plant(value)) for name, value in how.headers)
+        return msgspec.structs.replace(how, headers=headers, path=plant(how.path))
 
     # --- the link -----------------------------------------------------------------------------------------------------
 
@@ -180,7 +214,11 @@ class Playing:
         async with listen(
             self.instance.link, str(self.world.directory), how, self._context, self.recorder
         ) as listening:
-            url = self.case.activity.url.format(url=listening.url)
+            scheme, _, rest = listening.url.partition(":")
+            address = rest.removeprefix("//").rstrip("/")
+            url = self.world.secrets.plant(self.case.activity.url).format(
+                url=listening.url, scheme=scheme, address=address
+            )
             self._asking = await self.target.ask(asked_for(self.case.activity, url, self.scope))
             yield await self._accepted(listening, self._asking)
 
@@ -191,8 +229,10 @@ class Playing:
 
             async def hear() -> None:
                 await asking.wait()
-                self.standing.dialled = False
-                nursery.cancel_scope.cancel()
+                # what it did before it answered is here by now: it may have dialled, and left at once
+                await trio.sleep(SETTLED)
+                if not listening.dialled:
+                    nursery.cancel_scope.cancel()
 
             nursery.start_soon(hear)
             try:
@@ -200,8 +240,7 @@ class Playing:
             except NoLink as no_link:
                 self.standing.link = no_link
             nursery.cancel_scope.cancel()
-        if linked is not None or self.standing.link is not None:
-            self.standing.dialled = True
+        self.standing.dialled = listening.dialled
         return linked
 
     def _context(self, server: bool, how: Connect) -> Any:
@@ -226,7 +265,7 @@ class Playing:
                 )
             case Expect():
                 for _ in range(step.times):
-                    await talk.expect(step.frames)
+                    await talk.expect(step.frames, behind=step.behind)
             case Settle():
                 if not await talk.settle():
                     raise Failed(f"a PONG was due: {self.standing}")
@@ -244,6 +283,10 @@ class Playing:
                 await self._drain()
             case Check():
                 await self._check(step)
+            case ExpectPong():
+                await talk.expect_pong(step.payload)
+            case Describe():
+                await describe(talk, step.first)
             case Text() | WebSocketFrame() | Plain():
                 await self._below(talk, step)
 
@@ -283,15 +326,44 @@ class Playing:
 
     def _judge(self, talk: Conversation | None) -> None:
         """Raises Failed unless the standing is one of the outcomes, and nothing else is wrong."""
-        if talk is not None and talk.faults:
-            fault = talk.faults[0]
-            raise Failed(f"{fault.text} ({fault.clause})")
-        if not any(self._is(each) for each in self.case.outcomes):
+        if talk is not None:
+            faultless(talk)
+        found = [each for each in self.case.outcomes if self._is(each)]
+        if not found:
             raise Failed(f"{told_outcomes(self.case.outcomes)} was due: {self.standing}")
         if talk is not None:
+            self._judge_end(talk, found)
+            self._judge_record()
             left = talk.left_over(self._allowed())
             if left:
                 raise Failed(f"frame {left[0].number}, {left[0]}, was not due")
+
+    def _judge_end(self, talk: Conversation, found: list[Outcome]) -> None:
+        """Where there is an orderly end, an abrupt one fails, unless the runner or the case has cut the link."""
+        link = self.instance.link
+        if talk.end is None or talk.end.orderly or talk.torn or self.case.connect.bare:
+            return
+        if not (link.secure or link.websocket):
+            return  # a plain socket has one way to say that nothing more comes, and a reset may cross it
+        if not any(isinstance(each, Goaway | Closed) and not each.orderly for each in found):
+            raise Failed(f"the link did not end in order (LINK-6): {talk.end.why}")
+
+    def _judge_record(self) -> None:
+        """Every byte of the target is accounted for; in a closed world, every one of the runner, too."""
+        if self.case.connect.bare:
+            return  # there is nothing that frames or HTTP could be told from
+        link, role, closed = self.instance.link, self.instance.role, self.case.closed_world
+        sides = [(Direction.TARGET, role)] + ([(Direction.RUNNER, role.other)] if closed else [])
+        for direction, wrote in sides:
+            for fault in faults_of(self.recorder, link, wrote, direction, gaps=closed):
+                if direction is Direction.RUNNER:
+                    raise HarnessError(f"the runner itself broke {fault.clause}: {fault.text}")
+                raise Failed(f"{fault.text} ({fault.clause})")
+        for fault in capacity_faults(self.recorder, Direction.TARGET):
+            raise Failed(f"{fault.text} ({fault.clause})")
+
+    def _used(self) -> list[Used]:
+        return used_in(self.recorder, Direction.TARGET) if self.case.closed_world else []
 
     def _allowed(self) -> tuple[Frame, ...]:
         allowed = list(self.case.allow)
@@ -299,7 +371,7 @@ class Playing:
             if isinstance(outcome, Goaway):
                 allowed.append(Frame(14, (ANY, OneOf(outcome.codes))))
                 # HELLO-10, LEAVE-4: it may still be written, or dropped
-                allowed.append(frames.any_hello())
+                allowed.append(frames.any_hello(offered=self.instance.role is Role.INITIATOR))
             elif isinstance(outcome, Closed):
                 allowed.append(Frame(14, (ANY, 0)))
         return tuple(allowed)
@@ -324,6 +396,8 @@ class Playing:
                 if talk is None or talk.end is None or talk.goaway is not None:
                     return False
                 code = talk.end.code
+                if outcome.orderly and not talk.end.orderly:
+                    return False
                 return not outcome.codes or code is None or code in outcome.codes
             case Goaway():
                 return (
@@ -335,6 +409,8 @@ class Playing:
     def _is_goaway(self, talk: Conversation, goaway: Seen, outcome: Goaway) -> bool:
         last, code = goaway.elements[1], goaway.elements[2]
         if code not in outcome.codes or talk.end is None:
+            return False
+        if outcome.orderly and not talk.end.orderly:
             return False
         wanted = Frame(14, (OneOf(outcome.last), ANY)) if outcome.last else Frame(14, (ANY, ANY))
         return talk.fits(wanted, goaway) and last is not None
@@ -391,9 +467,14 @@ class Playing:
                 raise Failed(f"{check.method} gives {answer.hex()[:40]} where {wanted.hex()[:40]} was due")
             await trio.sleep(AGAIN)
 
+    def _another_recorder(self) -> Recorder:
+        recorder = Recorder()
+        self._others = [*self._others[-OTHERS_KEPT:], ("another session", recorder)]
+        return recorder
+
     async def _call(self, check: Check) -> bytes:
         """The bytes of a result, from a session of its own. Raises Failed, NoLink."""
-        scope, how, recorder = self.scope, Connect(), Recorder()
+        scope, how, recorder = self.scope, Connect(), self._another_recorder()
         more: list[Frame] = []
         if not self.target.setup.anonymous:
             more.append(frames.auth())
@@ -403,8 +484,8 @@ class Playing:
             if not self.target.setup.anonymous:
                 await talk.expect((frames.accepted(),))
             seen = await talk.expect((frames.result(),))
-            await talk.send((frames.goaway(0),))
-            await talk.half_close()
+            await talk.farewell()
+            faultless(talk)
             body: bytes = seen.elements[2]
             return body
 
@@ -423,7 +504,7 @@ class Playing:
 
     async def _have_it_call(self) -> bytes:
         """The probe for an initiator that hosts nothing: it calls, and the runner answers."""
-        scope, recorder = self.scope, Recorder()
+        scope, recorder = self.scope, self._another_recorder()
         arguments = encode(PROBE.arguments, scope).hex()
         link = self.instance.link
         async with listen(link, str(self.world.directory), Connect(), self._context, recorder) as listening:
@@ -435,12 +516,13 @@ class Playing:
                 await talk.send((frames.result(PROBE.result, id=Yours(1)),))
                 told = await asking.wait()
                 await talk.half_close()
+                faultless(talk)
         return bytes.fromhex(told.value or "")
 
     # --- the result ---------------------------------------------------------------------------------------------------
 
     def _result(self, verdict: Verdict, detail: str, seconds: float) -> CaseResult:
-        case, talk = self.case, self.standing.conversation
+        case, talk, secrecy = self.case, self.standing.conversation, self.world.secrecy
         seen = [] if talk is None else talk.seen
         return CaseResult(
             case=case.id,
@@ -451,13 +533,14 @@ class Playing:
             link=self.instance.link,
             setup=case.setup,
             verdict=verdict,
-            detail=detail,
+            detail=secrecy.text(detail),
             expected=told_outcomes(case.outcomes),
-            happened=str(self.standing),
+            happened=secrecy.text(str(self.standing)),
             seconds=round(seconds, 4),
             passes=int(verdict is Verdict.PASSED),
             replay=self.instance.replay,
-            transcript=transcript(self.recorder, seen),
+            transcript=transcript(self.recorder, seen, secrecy),
+            capacity=self._used(),
         )
 
 
@@ -479,8 +562,42 @@ async def conversing(linked: Linked, scope: Scope, recorder: Recorder) -> AsyncG
             await linked.wire.aclose()
 
 
-def transcript(recorder: Recorder, seen: list[Seen]) -> Transcript:
-    """What a result keeps of a record."""
+async def describe(talk: Conversation, first: int) -> None:
+    """Ask for what is hosted, and for the metadata of each interface. Raises Failed."""
+    for entry in await _described(talk, first):
+        first += 1
+        if not isinstance(entry, list) or len(entry) != 3 or not isinstance(entry[2], bytes):  # pyright: ignore[reportUnknownArgumentType]
+            raise Failed(
+                "graftwire.describe gives something else than interface, version, digest (DESCRIBE-2)"
+            )
+        digest: bytes = entry[2]
+        metadata = await _described(talk, first, digest)
+        if not isinstance(metadata, bytes) or hashlib.sha256(metadata).digest() != digest:
+            raise Failed("graftwire.describe gives bytes that do not have the digest (DESCRIBE-3)")
+
+
+async def _described(talk: Conversation, number: int, *arguments: bytes) -> Any:
+    id = Mine(number)
+    await talk.send((frames.call("describe", *arguments, target="graftwire.describe", id=id),))
+    seen = await talk.expect((frames.result(id=id),))
+    try:
+        return cbor2.loads(seen.elements[2])
+    except (ValueError, cbor2.CBORError):
+        raise Failed("the result of graftwire.describe is no CBOR (VAL-1)") from None
+
+
+def faultless(talk: Conversation) -> None:
+    """Raises Failed if the target broke a rule that holds in every case."""
+    if talk.faults:
+        fault = talk.faults[0]
+        raise Failed(f"{fault.text} ({fault.clause})")
+
+
+def transcript(recorder: Recorder, seen: list[Seen], secrecy: Secrecy) -> Transcript:
+    """What a result keeps of a record: no secret is in it.
+
+    A secret that is cut off where keeping ends is hidden as well if half of it is there.
+    """
     left: dict[tuple[str, str], int] = {}
     chunks: list[Chunk] = []
     cut = False
@@ -494,11 +611,13 @@ def transcript(recorder: Recorder, seen: list[Seen]) -> Transcript:
             cut = True
             chunk = msgspec.structs.replace(chunk, data=chunk.data[:spent])  # noqa: PLW2901
         chunks.append(chunk)
+    chunks, hidden = secrecy.hide(chunks)
     frames_seen = [
         SeenFrame(each.number, each.position, len(each.payload) + 4, name_of(each.payload), each.taken)
         for each in seen
     ]
-    return Transcript(chunks, list(recorder.notes), frames_seen, cut)
+    notes = [msgspec.structs.replace(each, text=secrecy.text(each.text)) for each in recorder.notes]
+    return Transcript(chunks, notes, frames_seen, cut, hidden)
 
 
 def told_outcomes(outcomes: tuple[Outcome, ...]) -> str:

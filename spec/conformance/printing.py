@@ -11,8 +11,10 @@ from .case import (
     Check,
     Cut,
     Deaf,
+    Describe,
     Drain,
     Expect,
+    ExpectPong,
     HalfClose,
     Open,
     Pause,
@@ -85,6 +87,8 @@ def _step(step: Step, scope: Scope) -> list[str]:
             return [f"send a WebSocket text message of {len(step.text)} characters"]
         case WebSocketFrame():
             return [f"send a WebSocket frame with opcode {step.opcode}", *_hex(step.payload)]
+        case ExpectPong():
+            return ["await a pong of WebSocket", *_hex(step.payload)]
         case Plain():
             return ["send, below the framing of the link", *_hex(step.data * step.times)]
         case Silence():
@@ -93,6 +97,8 @@ def _step(step: Step, scope: Scope) -> list[str]:
             return ["read again" if step.reading else "read nothing from now on"]
         case Drain():
             return ["have the target leave"]
+        case Describe():
+            return ["call graftwire.describe, and once more for each digest in its result"]
         case Check():
             return [f"in a session of its own: {step.method} gives the value that it has to"]
 

@@ -16,6 +16,13 @@ from .errors import HarnessError
 
 # Bodies above this are not opened: the grammar's checker would take seconds for them.
 OPENED: Final = 65_536
+WITH_BODY: Final = (
+    b"\x05",
+    b"\x06",
+    b"\x07",
+    b"\x09",
+)  # CALL, RESULT, ERROR, ITEM; others have nothing to open
+SMALL: Final = 4_096  # bytes of a frame whose verdict is remembered
 KINDS: Final = {
     0: "HELLO",
     1: "AUTH",
@@ -59,18 +66,25 @@ def prepare() -> None:
     _validator()
 
 
-@lru_cache(maxsize=4096)
 def fault_of(payload: bytes) -> str | None:
-    """What is wrong with a frame (without its length), in one sentence without a byte of it; None: nothing.
+    """What is wrong with a frame (without its length), in one sentence without a byte of it; None: nothing."""
+    return _known_fault_of(payload) if len(payload) <= SMALL else _fault_of(payload)
 
-    Cached: most sessions begin with the same frames.
-    """
-    opened = len(payload) <= OPENED
+
+@lru_cache(maxsize=4096)
+def _known_fault_of(payload: bytes) -> str | None:
+    """The same, remembered: most sessions begin with the same frames."""
+    return _fault_of(payload)
+
+
+def _fault_of(payload: bytes) -> str | None:
+    validate = _validator().validate
+    opened = len(payload) <= OPENED and payload[1:2] in WITH_BODY
     rule = "whole-frame" if opened else "frame"
-    verified = _validator().validate(payload, root_type=rule)
-    if not verified.valid:
+    deterministic = validate(payload, root_type="frame", require_deterministic=True).valid
+    if (opened or not deterministic) and not validate(payload, root_type=rule).valid:
         return f"the frame is not in the grammar (rule {rule})"
-    if not _validator().validate(payload, root_type="frame", require_deterministic=True).valid:
+    if not deterministic:
         return "the header is not in its one encoding (HEAD-1 to HEAD-5)"
     try:
         elements = cbor2.loads(

@@ -1,7 +1,7 @@
 """What a run has found, as data that reporters consume: msgspec turns all of it into JSON.
 
-Byte strings become base64 in JSON, as msgspec writes them. A transcript holds what crossed a link, and with it proofs
-and canaries of the run: they are worth nothing outside of it, but a reporter redacts them all the same (`Secrets`).
+Byte strings become base64 in JSON, as msgspec writes them. Nothing here holds a secret of the run, neither a proof nor
+a canary: they are overwritten before a result is made (secrecy.py), and a transcript says where they were.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import Final
 
 import msgspec
 
+from .capacity import Used
 from .recording import Chunk, Note
 from .roles import Level, Link, Role
+from .secrecy import Hidden
 
 KEPT: Final = 262_144  # bytes of a transcript that a result keeps, of each direction and layer
 
@@ -46,12 +48,17 @@ class SeenFrame(msgspec.Struct, frozen=True):
 
 
 class Transcript(msgspec.Struct, frozen=True):
-    """What crossed one link; `cut`: there was more than is kept here."""
+    """What crossed one link; `cut`: there was more than is kept here.
+
+    `hidden` are the places at which secrets were, in the streams that the chunks of a direction and layer make: the
+    bytes there are not those that crossed.
+    """
 
     chunks: list[Chunk]
     notes: list[Note]
     frames: list[SeenFrame]
     cut: bool = False
+    hidden: list[Hidden] = []
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -69,7 +76,8 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     `detail` is one sentence: why it failed, is not implemented, or could not be played. `expected` and `happened` say
     in words what the outcomes were to be, and how it came out. With `--repeat`, `plays` counts how often it was played
     and `passes` how often it passed; the verdict is the worst, the transcript that of the first play that was not
-    passed (or of the last). `known` is the reason from the list of known failures.
+    passed (or of the last). `known` is the reason from the list of known failures. `capacity` says, in a closed world,
+    what the target has used of the fields that are free (section 19).
     """
 
     case: str
@@ -90,6 +98,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     replay: str = ""
     transcript: Transcript | None = None
     usage: Usage | None = None
+    capacity: list[Used] = []
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,6 +22,7 @@ from .playing import Instance, Playing, told_outcomes
 from .reading import prepare
 from .results import CaseResult, RunResult, Verdict
 from .roles import Link, Role
+from .secrecy import Secrecy
 from .selecting import KnownFailures, Selection
 from .setups import Secrets
 from .targets import Attached, Target, Targets, World
@@ -62,10 +63,8 @@ async def run(
     Raises HarnessError for what can't be begun. Everything after that is in the result. If cancelled, the targets are
     ended; what was found up to then is in `into`, which is filled as it goes and, if given, returned at the end.
     """
-    selection = options.selection
+    selection = options.selection if options.url is None else _that_reaches(options.selection, options.url)
     instances = selection.instances(CASES)
-    if options.url is not None:
-        instances = _that_reach(instances, options.url)
     if not instances:
         raise HarnessError("nothing is left to play: no case is for all that was chosen")
     prepare()
@@ -75,16 +74,25 @@ async def run(
     result.command = list(options.command) or [options.url or ""]
     result.roles = list(dict.fromkeys(each.role for each in instances))
     result.links = list(dict.fromkeys(each.link for each in instances))
-    result.planned = len(instances)
+    result.planned = len(_names(instances))
     result.unknown = options.known.unknown(CASES)
     start = trio.current_time()
     try:
         await _play(options, instances, result, on_result, on_begin)
     finally:
         result.seconds = round(trio.current_time() - start, 3)
-        order = {each.name: index for index, each in enumerate(instances)}
+        order = {name: index for index, name in enumerate(_names(instances))}
         result.results.sort(key=lambda each: order[each.name])
     return result
+
+
+def _names(instances: list[Instance]) -> list[str]:
+    """The results that there will be, in order: a case that is played once counts on each of its links."""
+    return [
+        f"{each.case.id} {each.role} {link}"
+        for each in instances
+        for link in (each.case.links if each.case.once else (each.link,))
+    ]
 
 
 async def _play(
@@ -92,11 +100,12 @@ async def _play(
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="gwc-") as folder:
         directory = Path(folder)
-        made = certificates.make(directory / "tls")
+        made = certificates.make(directory / "tls", options.secrets.canaries)
         if options.authority is not None:
-            made = certificates.Certificates(options.authority, made.shown)
+            made = replace(made, authority=options.authority)
         links = tuple(each for each in Link if each in result.links)
-        world = World(options.command, links, made, options.secrets, directory)
+        secrecy = Secrecy({**options.secrets.named(), **made.secrets})
+        world = World(options.command, links, made, options.secrets, directory, secrecy)
         async with unwrapping() as nursery:
             if options.url is None:
                 targets = Targets(world, nursery, options.implements)
@@ -117,12 +126,13 @@ def _version() -> str:
         return ""
 
 
-def _that_reach(instances: list[Instance], url: str) -> list[Instance]:
-    """Those that can be played against a peer at a URL: it is an acceptor, on one link."""
+def _that_reaches(selection: Selection, url: str) -> Selection:
+    """What can be played against a peer at a URL: it is an acceptor, on one link."""
     scheme = url.partition(":")[0]
     if scheme not in tuple(Link):
         raise HarnessError("a peer to attach to has a URL that begins with tcp, tls, ws, wss or unix")
-    return [each for each in instances if each.role is Role.ACCEPTOR and each.link == scheme]
+    roles = [each for each in selection.roles if each is Role.ACCEPTOR]
+    return replace(selection, roles=roles, links=[each for each in selection.links if each == scheme])
 
 
 class _Run:
@@ -182,6 +192,18 @@ class _Run:
             seconds=round(sum(each.seconds for each in plays), 4),
         )
 
+    def _reachable(self, instance: Instance, target: Target) -> Instance:
+        """The same on a link that an acceptor has, where any will do."""
+        if not instance.case.once or instance.role is Role.INITIATOR or instance.link in target.urls:
+            return instance
+        others = (
+            each
+            for each in instance.case.links
+            if each in target.urls and each in self._options.selection.links
+        )
+        link = next(others, instance.link)
+        return replace(instance, link=link)
+
     async def _play(self, instance: Instance) -> CaseResult:
         case = instance.case
         try:
@@ -197,6 +219,7 @@ class _Run:
             if str(error) not in self._result.problems:
                 self._result.problems.append(str(error))
             return _unplayed(instance, Verdict.ERRORED, str(error))
+        instance = self._reachable(instance, target)
         try:
             lacks = _lacks(instance, target)
             if lacks:

@@ -55,9 +55,13 @@ class Selection:
             for case in self.of(cases)
             for role in case.roles
             if role in self.roles
-            for link in case.links
-            if link in self.links
+            for link in self.links_of(case)
         ]
+
+    def links_of(self, case: Case) -> list[Link]:
+        """The chosen links that a case is played on: one, where it has nothing to do with the link."""
+        links = [each for each in case.links if each in self.links]
+        return links[:1] if case.once else links
 
 
 def read_implements(path: Path) -> Implements:

@@ -13,8 +13,12 @@ from typing import Final
 import msgspec
 
 from .launch import ROUNDS_SCHEME, SCHEME, AnnouncedLimits, Bounds, KnownProof
+from .secrecy import PROOF
 
-CANARY_PLACES: Final = ("environment", "configuration", "exception", "default", "log")
+# The canaries that a target plants (TARGETS.md), and those that the runner itself puts where a target could find them.
+PLANTED_BY_TARGETS: Final = ("environment", "configuration", "exception", "cause", "default", "log")
+PLANTED_HERE: Final = ("cookie", "authorization", "url-user", "url-query", "key-file", "client-certificate")
+CANARY_PLACES: Final = (*PLANTED_BY_TARGETS, *PLANTED_HERE)
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +83,23 @@ class Secrets:
     canaries: Mapping[str, str] = field(
         repr=False, default_factory=lambda: {place: _secret() for place in CANARY_PLACES}
     )
+
+    def named(self) -> dict[str, bytes]:
+        """All of them, by the names that a report gives them."""
+        return {
+            **{f"{PROOF}{subject}": proof for subject, proof in self.proofs.items()},
+            **{f"canary {place}": canary.encode() for place, canary in self.canaries.items()},
+        }
+
+    def for_targets(self) -> dict[str, str]:
+        """The canaries that a target is told to plant."""
+        return {place: self.canaries[place] for place in PLANTED_BY_TARGETS if place in self.canaries}
+
+    def plant(self, text: str) -> str:
+        """A text of a case with the canaries in their places: `{canary:cookie}` and so on."""
+        for place, canary in self.canaries.items():
+            text = text.replace(f"{{canary:{place}}}", canary)
+        return text
 
     def known(self) -> list[KnownProof]:
         """The proofs that a target takes: alice and bob may call, nobody may not; wrong is none of them."""

@@ -18,6 +18,7 @@ from .certificates import Certificates
 from .errors import HarnessError, TargetEnded
 from .launch import CANARY_VARIABLE, Asked, Opening, Ready, TlsFiles, Told, line
 from .roles import Link, Role
+from .secrecy import Secrecy
 from .setups import SETUPS, Secrets, Setup
 
 READY_WITHIN: Final = 20.0  # seconds for the answer to the opening
@@ -38,6 +39,7 @@ class World:
     certificates: Certificates
     secrets: Secrets
     directory: Path
+    secrecy: Secrecy
 
 
 class Target:
@@ -232,7 +234,7 @@ async def start(world: World, role: Role, setup: Setup, nursery: trio.Nursery) -
     """Start a target and get it ready; its tasks run in `nursery`. Raises TargetEnded, HarnessError."""
     target = Target(role, setup)
     directory = tempfile.mkdtemp(prefix="t", dir=world.directory)
-    canaries = dict(world.secrets.canaries)
+    canaries = world.secrets.for_targets()
     environment = {**os.environ, CANARY_VARIABLE: canaries["environment"]}
     try:
         target.process = await trio.lowlevel.open_process(

@@ -260,6 +260,22 @@ async def test_a_reference_can_be_withdrawn() -> None:
         assert len(session.references._exports) == 1
 
 
+async def test_a_function_that_was_marked_is_called_itself_and_can_be_withdrawn() -> None:
+    async def double(value: int) -> int:
+        return 2 * value
+
+    service = Service()
+    service.mark = graftwire.by_reference(double)
+    async with connected(service) as (_, client):
+        handle = await client.call("Service.open_for_a_while")
+        assert await handle(4) == 8
+        with pytest.raises(graftwire.UnknownTarget):
+            await handle.call("__call__", 4)
+        service.mark.withdraw()
+        with pytest.raises(graftwire.UnknownTarget):
+            await handle(4)
+
+
 async def test_a_released_reference_is_not_used_again() -> None:
     async with connected(Service()) as (_, client):
         counter = await client.call("Service.open_counter")

@@ -58,9 +58,28 @@ def test_no_more_bodies_than_the_other_side_takes(small: Any) -> None:
     refused(small.a, "CALL-5", lambda: small.a.call(0, "Any", bytes(60_000)))
 
 
+def test_an_item_fits_to_the_last_byte(small: Any) -> None:
+    """*too-large* is for what does not fit into a frame, and for nothing that does."""
+    id = small.call(2)
+    largest = 65_536 - 6  # the array, the kind, the id, and a head of three bytes
+    assert small.a.fits(id, largest)
+    assert not small.a.fits(id, largest + 1)
+    small.a.item(id, bytes(largest))
+    small.pump()
+    assert len(small.seen_by_b[-1].body) == largest
+
+
+def test_an_error_fits_to_the_last_byte(small: Any) -> None:
+    id = small.call()
+    largest = 65_536 - 7  # as above, and the code
+    assert small.b.fits(id, largest, code=True)
+    assert not small.b.fits(id, largest + 1, code=True)
+    refused(small.b, "FRAME-2", lambda: small.b.error(id, ErrorCode.APPLICATION, bytes(largest + 1)))
+    small.b.error(id, ErrorCode.APPLICATION, bytes(largest))
+
+
 @pytest.mark.parametrize("size", [65_500, 65_536, 65_537, 200_000])
 def test_no_call_that_fits_no_frame(small: Any, size: int) -> None:
-    assert not small.a.fits(size)
     refused(small.a, "FRAME-2", lambda: small.a.call(0, "Any" * 40, bytes(size)))
     assert small.a.call(0, "Any", NOTHING) == 1  # the id was not used up
 

@@ -214,8 +214,9 @@ async def test_an_error_that_many_ask_for_is_raised_anew_each_time() -> None:
 
 async def test_what_is_too_large_is_named() -> None:
     async with session_and_peer(Role.INITIATOR, peer_limits=Limits(largest_frame=65_536)) as (session, peer):
-        with pytest.raises(errors.TooLarge, match=r"^the call is larger .* send it as a stream$"):
+        with pytest.raises(errors.TooLarge, match=r"^the call is larger .* send it as a stream$") as caught:
             await session.request("Any", bytes(70_000))
+        assert not caught.value.ran  # it was never sent
         async with session.open(2, "Any", NOTHING) as stream:
             with pytest.raises(errors.TooLarge, match=r"^the item is larger .* send it in parts$"):
                 await stream.send(bytes(70_000))

@@ -97,6 +97,27 @@ async def test_what_breaks_the_protocol_gets_the_reason_and_the_end() -> None:
         assert isinstance(session.ending, errors.SessionError)
 
 
+@pytest.mark.parametrize(
+    "code", [ErrorCode.PROTOCOL, ErrorCode.VERSION, ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED]
+)
+async def test_what_an_acceptor_refuses_has_run_nothing(code: ErrorCode) -> None:
+    """Clause HELLO-10: whatever its reason was."""
+    async with session_and_peer(Role.INITIATOR, opened=False) as (session, peer):
+        peer.conn.abort(code)
+        await peer.write()
+        await session.wait_ended()
+        assert session.ending is not None
+        assert not session.ending.ran
+
+
+async def test_what_answers_no_graftwire_has_run_nothing() -> None:
+    async with session_and_peer(Role.INITIATOR, opened=False) as (session, peer):
+        await peer.link.send(b"HTTP/1.1 400 Bad Request")
+        await session.wait_ended()
+        assert isinstance(session.ending, errors.SessionError)
+        assert not session.ending.ran
+
+
 async def test_what_is_no_graftwire_peer_is_named_so() -> None:
     async with session_and_peer(Role.INITIATOR, opened=False) as (session, peer):
         await peer.link.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -1079,6 +1100,9 @@ async def test_an_authentication_takes_its_time_and_no_more(autojump_clock: trio
         await peer.wait_for(frames.Challenge)
         await session.wait_ended()
         assert str(session.ending) == "the other side did not finish its authentication within 3 s"
+        await peer.wait_for_end()
+        # Clause AUTH-5: who does not finish it in time is refused, like who proves nothing
+        assert peer.of(frames.Goaway) == [frames.Goaway(0, ErrorCode.UNAUTHENTICATED)]
 
 
 @pytest.mark.parametrize("rounds", [1, 2])
@@ -1199,6 +1223,7 @@ async def test_what_fits_into_no_frame_is_refused_here() -> None:
             async with session.open(3, "Any", large):
                 raise AssertionError
         assert "send it as a stream" in str(caught.value)
+        assert not caught.value.ran
         async with session.open(2, "Any", NOTHING) as call:
             with pytest.raises(errors.TooLarge):
                 await call.send(large)

@@ -340,7 +340,7 @@ async def test_what_is_not_websocket_ends_the_link_and_is_told(role: Role, name:
         with pytest.raises(LinkClosed) as caught:
             await until_the_end(link)
         assert str(caught.value) == NO_WEBSOCKET
-        code = 1007 if name == "text that is not UTF-8" else 1002
+        code = 1003 if name == "text that is not UTF-8" else 1002  # WS-5: there is no 1007
         assert await peer.receive() == (True, CLOSE, struct.pack(">H", code))
         await peer.stream.send_eof()
         await link.aclose()

@@ -5,9 +5,47 @@ from __future__ import annotations
 from typing import Final
 
 from ..case import Case
-from . import calls, framing, handshake, leaving
+from . import (
+    abuse,
+    authentication,
+    calls,
+    cancellation,
+    errors,
+    framing,
+    goaway,
+    handshake,
+    headers,
+    hidden,
+    leaving,
+    links,
+    liveness,
+    otherwise,
+    references,
+    streams,
+    values,
+    websocket,
+)
 
-_CHAPTERS: Final = (framing, handshake, calls, leaving)
+_CHAPTERS: Final = (
+    framing,
+    headers,
+    otherwise,
+    handshake,
+    authentication,
+    calls,
+    streams,
+    cancellation,
+    references,
+    errors,
+    liveness,
+    leaving,
+    goaway,
+    values,
+    links,
+    websocket,
+    hidden,
+    abuse,
+)
 
 CASES: Final[tuple[Case, ...]] = tuple(each for chapter in _CHAPTERS for each in chapter.CASES)
 BY_ID: Final[dict[str, Case]] = {each.id: each for each in CASES}

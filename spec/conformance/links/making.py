@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import h11
 import trio
@@ -19,9 +20,16 @@ from ..case import Connect
 from ..recording import Direction, Layer, Recorder
 from ..roles import Link
 from .pipes import LARGEST_READ, Gone, Pipe, SocketPipe, TlsPipe
-from .wires import Fault, FramedWire, WebSocketWire, Wire
+from .wires import BareWire, Fault, FramedWire, WebSocketWire, Wire
 
 SUBPROTOCOL: Final = "graftwire.1"
+ALPN: Final = "graftwire/1"
+# TLS messages and extensions, by their numbers
+_CLIENT_HELLO: Final = 1
+_NEW_SESSION_TICKET: Final = 4
+_ALPN: Final = 16
+_EARLY_DATA: Final = 42
+_FRAMED_NAMES: Final = b"\x00\x0c\x0b" + ALPN.encode()
 # WS-6: what the two halves of the handshake have, and nothing else.
 REQUEST: Final = frozenset(
     {"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version", "sec-websocket-protocol"}
@@ -39,6 +47,78 @@ class NoLink(Exception):
         super().__init__(why)
         self.why = why
         self.status = status
+
+
+# What is found in the TLS messages of a connection, and whether it has to offer graftwire/1.
+_watched: Final[WeakKeyDictionary[ssl.SSLObject, tuple[list[Fault], bool]]] = WeakKeyDictionary()
+
+
+def watched(
+    under: SocketPipe, context: ssl.SSLContext, name: str | None, faults: list[Fault], *, framed: bool
+) -> TlsPipe:
+    """TLS on a socket, with what the target says in its handshake judged: early data, and an initiator's ALPN names.
+
+    `name`: that of the server, for the client's end. `framed`: the target is an initiator that has to offer graftwire/1
+    and no other name (LINK-3). Where Python does not show the messages of a handshake, nothing is judged.
+    """
+    if hasattr(context, "_msg_callback"):
+        setattr(context, "_msg_callback", _on_message)  # noqa: B010 - the one way to it, and in no stub
+    pipe = TlsPipe(under, context, name)
+    _watched[pipe.ssl] = (faults, framed)
+    return pipe
+
+
+def _on_message(
+    connection: ssl.SSLObject, direction: str, version: object, content: object, kind: object, data: bytes
+) -> None:
+    del version, content
+    if direction != "read" or kind not in (_CLIENT_HELLO, _NEW_SESSION_TICKET) or connection not in _watched:
+        return
+    faults, framed = _watched[connection]
+    hello = kind == _CLIENT_HELLO
+    try:
+        found = extensions_of_client_hello(data) if hello else extensions_of_ticket(data)
+    except IndexError:
+        return  # a ticket of TLS 1.2, or nothing that TLS takes
+    if _EARLY_DATA in found:
+        faults.append(Fault("LINK-4", "TLS early data is offered"))
+    if framed and hello and found.get(_ALPN) != _FRAMED_NAMES:
+        faults.append(Fault("LINK-3", "the ALPN names that are offered are not graftwire/1 alone"))
+
+
+def extensions_of_client_hello(message: bytes) -> dict[int, bytes]:
+    """The extensions of a ClientHello with its four bytes of type and length (RFC 8446, 4.1.2), by type."""
+    at = 4 + 2 + 32
+    at += 1 + message[at]
+    at += 2 + int.from_bytes(message[at : at + 2], "big")
+    at += 1 + message[at]
+    return _extensions(message, at)
+
+
+def extensions_of_ticket(message: bytes) -> dict[int, bytes]:
+    """The extensions of a NewSessionTicket of TLS 1.3 (RFC 8446, 4.6.1), by type; that of TLS 1.2 has none."""
+    at = 4 + 4 + 4
+    if at >= len(message):
+        return {}
+    at += 1 + message[at]
+    at += 2 + int.from_bytes(message[at : at + 2], "big")
+    return _extensions(message, at)
+
+
+def _extensions(message: bytes, at: int) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    end = at + 2 + int.from_bytes(message[at : at + 2], "big")
+    if end != len(message):
+        return found
+    at += 2
+    while at < end:
+        kind, size = (
+            int.from_bytes(message[at : at + 2], "big"),
+            int.from_bytes(message[at + 2 : at + 4], "big"),
+        )
+        found[kind] = message[at + 4 : at + 4 + size]
+        at += 4 + size
+    return found
 
 
 class Linked:
@@ -67,13 +147,20 @@ async def dial(link: Link, url: str, how: Connect, make_context: MakeContext, re
     pipe: Pipe = SocketPipe(stream)
     try:
         if how.bare:
-            return Linked(FramedWire(pipe, recorder))
+            return Linked(BareWire(pipe, recorder))
+        faults: list[Fault] = []
         if link.secure:
-            pipe = TlsPipe(pipe, make_context(False, how), parts.hostname or "localhost")
+            context = make_context(False, how)
+            pipe = watched(pipe, context, parts.hostname or "localhost", faults, framed=False)
             await _handshake(pipe, recorder)
+            selected = pipe.ssl.selected_alpn_protocol()
+            if not link.websocket and ALPN in how.alpn and selected != ALPN:
+                faults.append(Fault("LINK-3", "the ALPN name graftwire/1 was offered and not selected"))
         if link.websocket:
-            return await _upgrade(pipe, parts.netloc, parts.path or "/", how, recorder)
-        return Linked(FramedWire(pipe, recorder))
+            linked = await _upgrade(pipe, parts.netloc, parts.path or "/", how, recorder)
+            faults += linked.faults
+            return Linked(linked.wire, faults)
+        return Linked(FramedWire(pipe, recorder), faults)
     except BaseException:
         await pipe.aclose()
         raise
@@ -107,6 +194,8 @@ async def _upgrade(pipe: Pipe, host: str, path: str, how: Connect, recorder: Rec
     lines += how.headers
     target = path if how.path == "/" else how.path
     text = f"GET {target} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines) + "\r\n"
+    if how.request:
+        text = how.request.format(host=host, key=key.decode())
     recorder.bytes(Direction.RUNNER, Layer.LINK, text.encode("latin-1"))
     http = h11.Connection(h11.CLIENT)
     # What h11 has to know of the request to read its answer; these bytes are not sent.
@@ -174,17 +263,20 @@ class Listening:
         self._make_context = make_context
         self._recorder = recorder
         self.url = url
+        self.dialled = False  # a connection was made
 
     async def accept(self) -> Linked:
         """Take the next connection and shake hands. Raises NoLink."""
         pipe: Pipe = SocketPipe(await self._listener.accept())
+        self.dialled = True
         how = self._how
         try:
             if how.bare:
-                return Linked(FramedWire(pipe, self._recorder))
+                return Linked(BareWire(pipe, self._recorder))
             faults: list[Fault] = []
             if self._link.secure:
-                pipe = TlsPipe(pipe, self._make_context(True, how), None)
+                context = self._make_context(True, how)
+                pipe = watched(pipe, context, None, faults, framed=not self._link.websocket)
                 await _handshake(pipe, self._recorder)
             if self._link.websocket:
                 wire = await self._answer(pipe, faults)
@@ -204,9 +296,10 @@ class Listening:
         if not isinstance(request, h11.Request):
             raise NoLink("the initiator closed before it had sent a WebSocket handshake")
         headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
-        faults += _faults_of_request(request, headers)
+        faults += _faults_of_request(request, headers, how)
         key = headers.get("sec-websocket-key", "").encode()
         accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest()).decode()
+        accept = how.accept or accept
         lines = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)]
         if how.subprotocols:
             lines.append(("Sec-WebSocket-Protocol", how.subprotocols[0]))
@@ -216,10 +309,12 @@ class Listening:
         if how.status != 101:
             lines = [("Content-Length", "0"), *how.headers]
         head = "".join(f"{name}: {value}\r\n" for name, value in lines)
-        text = f"HTTP/1.1 {how.status} -\r\n{head}\r\n".encode("latin-1")
+        text = (how.answer or f"HTTP/1.1 {how.status} -\r\n{head}\r\n").encode("latin-1")
         recorder.bytes(Direction.RUNNER, Layer.LINK, text)
         with contextlib.suppress(Gone):
             await pipe.send(text)
+        if how.answer:
+            return BareWire(pipe, recorder)
         if how.status != 101:
             raise NoLink(f"the case answers the handshake with status {how.status}", how.status)
         if http.trailing_data[0]:
@@ -227,7 +322,7 @@ class Listening:
         return WebSocketWire(pipe, recorder, client=False, rest=http.trailing_data[0])
 
 
-def _faults_of_request(request: h11.Request, headers: dict[str, str]) -> list[Fault]:
+def _faults_of_request(request: h11.Request, headers: dict[str, str], how: Connect) -> list[Fault]:
     faults: list[Fault] = []
     if headers.get("sec-websocket-protocol") != SUBPROTOCOL:
         faults.append(Fault("WS-3", "the subprotocol graftwire.1 was not offered, or not alone"))
@@ -239,6 +334,10 @@ def _faults_of_request(request: h11.Request, headers: dict[str, str]) -> list[Fa
         faults.append(Fault("WS-6", f"the request has other headers: {', '.join(others)}"))
     if b"?" in request.target:
         faults.append(Fault("WS-6", "the request has a query"))
+    elif request.target != how.path.encode():
+        faults.append(Fault("LINK-8", "the path of the request is not that of the URL"))
+    if headers.get("origin") != how.origin:
+        faults.append(Fault("WS-6", "the Origin is not what the user has said, which may be none"))
     return faults
 
 

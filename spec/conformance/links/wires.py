@@ -18,6 +18,7 @@ _BINARY: Final = 2
 _CONTINUATION: Final = 0
 _CLOSE: Final = 8
 _PONG: Final = 10
+_NO_CODE: Final = 1005  # how wsproto tells a Close frame without a code
 _LARGEST_MESSAGE: Final = 65_536  # bytes of a message of several frames (WS-1)
 
 
@@ -26,6 +27,12 @@ class Data(NamedTuple):
 
     data: bytes
     whole: bool = False
+
+
+class Pong(NamedTuple):
+    """A pong of WebSocket came."""
+
+    payload: bytes
 
 
 class Fault(NamedTuple):
@@ -43,7 +50,7 @@ class End(NamedTuple):
     code: int | None = None
 
 
-Event = Data | Fault | End
+Event = Data | Pong | Fault | End
 
 
 class Wire(ABC):
@@ -112,6 +119,21 @@ class FramedWire(Wire):
         async with self._writing:
             self.recorder.note(Direction.RUNNER, "half-close")
             await self.pipe.half_close()
+
+
+class BareWire(FramedWire):
+    """The connection below the framing of its link: what comes is kept in the record, and is no frame."""
+
+    async def receive(self) -> list[Event]:
+        """As in `Wire`, without Data."""
+        while True:
+            try:
+                data = await self.pipe.receive()
+            except Gone as gone:
+                return [End(gone.orderly, gone.why)]
+            if not data:
+                return [End(True, "closed")]
+            self.recorder.bytes(Direction.TARGET, Layer.LINK, data)
 
 
 class WebSocketWire(Wire):
@@ -202,15 +224,17 @@ class WebSocketWire(Wire):
                     events.append(Fault("WS-5", "the payload of a WebSocket ping is not empty"))
                 if not self._said_close:
                     await self.frame(_PONG, bytes(payload))  # type: ignore[arg-type]
+            elif frame.opcode is Opcode.PONG:
+                events.append(Pong(bytes(payload)))  # type: ignore[arg-type]
             elif frame.opcode is Opcode.CLOSE:
                 assert isinstance(payload, tuple)
                 code, reason = int(payload[0]), payload[1]
                 self.recorder.note(Direction.TARGET, f"Close {code}")
                 if reason:
                     events.append(Fault("WS-5", "the reason of a Close frame is not empty"))
-                await self.half_close(1000 if code == 1005 else code)
+                await self.half_close(1000 if code == _NO_CODE else code)
                 self._ended = True
-                events.append(End(True, f"Close {code}", code))
+                events.append(End(True, f"Close {code}", None if code == _NO_CODE else code))
                 return
             elif frame.opcode is Opcode.TEXT or isinstance(payload, str):
                 events.append(Fault("WS-2", "a text message"))

@@ -13,6 +13,7 @@ import graftwire
 from graftwire.protocol import values
 
 from ..launch import INTERFACE, Asked, Opening, Ready, Told
+from ..tasks import unwrapping
 from .acceptor import limits, timing
 from .lines import Lines
 from .service import Counters, make_service
@@ -89,7 +90,7 @@ class Initiator:
     async def _while_not_left(self, asked: Asked, client: graftwire.Client) -> Told:
         """The activity itself, unless the runner asks to leave meanwhile."""
         told = Told(outcome="ended", code="none")
-        async with trio.open_nursery() as nursery:
+        async with unwrapping() as nursery:
 
             async def leave() -> None:
                 await self._leaving[asked.id].wait()
@@ -97,6 +98,8 @@ class Initiator:
 
             nursery.start_soon(leave)
             told = await Doing(client, asked).do()
+            if asked.stay:
+                await client.wait_ended()
             nursery.cancel_scope.cancel()
         return told
 
@@ -203,7 +206,7 @@ class Doing:
                     await exchange.send(decoded(item))
                 await exchange.end()
 
-            async with trio.open_nursery() as nursery:
+            async with unwrapping() as nursery:
                 nursery.start_soon(send)
                 async for item in exchange:
                     self._items.append(encoded(item))

@@ -16,11 +16,26 @@ from .lines import Lines
 
 def main() -> int:
     """Run until standard input ends; returns the exit code: 0, or 2 where the opening can't be understood."""
-    # what the library logs is of interest when a case fails; the runner keeps the last of it
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
     return trio.run(_main)
+
+
+def _log(canary: str) -> None:
+    """Log to standard error, every line with its context; and a canary is planted in that.
+
+    What the library logs is of interest when a case fails; the runner keeps the last of it.
+    """
+
+    def add_context(record: logging.LogRecord) -> bool:
+        record.context = canary
+        return True
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(add_context)
+    logging.basicConfig(
+        handlers=[handler],
+        level=logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s (%(context)s)",
+    )
 
 
 async def _main() -> int:
@@ -41,6 +56,7 @@ async def _main() -> int:
     if opening.protocol != PROTOCOL:
         await lines.say(Ready(unable=f"this target speaks {PROTOCOL}"))
         return 0
+    _log(opening.canaries.get("log", ""))
     if opening.role == "acceptor":
         await accept(opening, lines)
     else:

@@ -49,7 +49,7 @@ class Counters:
         self.running[key] += 1
         try:
             yield
-        except trio.Cancelled:
+        except (trio.Cancelled, GeneratorExit):  # a generator that waits for credit is closed
             self.cancelled[key] += 1
             raise
         finally:
@@ -59,6 +59,7 @@ class Counters:
 def make_service(counters: Counters, canaries: dict[str, str]) -> object:
     """The object to host. The class is made here because a default argument of it is a canary."""
     secret = canaries.get("exception", "")
+    cause = canaries.get("cause", "")
     default_value = canaries.get("default", "")
 
     class Conformance:
@@ -153,7 +154,7 @@ def make_service(counters: Counters, canaries: dict[str, str]) -> object:
 
         @graftwire.raises(Refused)
         async def fail(self, text: str, number: int) -> None:
-            raise Refused(text, number)
+            raise Refused(text, number) from ValueError(cause)
 
         async def crash(self) -> None:
             raise KeyError(secret)

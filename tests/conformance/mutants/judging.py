@@ -1,0 +1,107 @@
+"""Playing mutants: what has to catch one does, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import trio
+
+from graftwire.conformance.case import Case
+from graftwire.conformance.cases import CASES
+from graftwire.conformance.results import CaseResult, Verdict
+from graftwire.conformance.running import Options, run
+from graftwire.conformance.selecting import Selection
+
+from .mutant import Mutant
+
+ONCE = 3  # times that a case has to fail, where nothing says that it should
+AT_A_TIME = 3  # mutants
+SLOW = ("hasty",)  # setups that wait for bounds of time
+
+
+def command(mutant: Mutant) -> list[str]:
+    """What starts a mutant as a target."""
+    return [sys.executable, str(Path(__file__).parent), mutant.name]
+
+
+@dataclass
+class Found:
+    """What came of playing a mutant."""
+
+    mutant: Mutant
+    played: int = 0
+    escaped: list[str] = field(default_factory=list)
+    """Of what has to catch it: what has passed."""
+    beside: list[str] = field(default_factory=list)
+    """What has failed and is not among that, with what it says."""
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def caught(self) -> bool:
+        """Whether it is as it has to be."""
+        return bool(self.played) and not (self.escaped or self.beside or self.problems)
+
+
+def named(mutant: Mutant, cases: Iterable[Case] = CASES) -> list[Case]:
+    """The cases that catch a mutant."""
+    return [
+        each
+        for each in cases
+        if any(fnmatchcase(each.id, pattern) for pattern in mutant.cases)
+        and mutant.link in each.links
+        and set(mutant.roles) & set(each.roles)
+    ]
+
+
+def around(mutant: Mutant) -> list[Case]:
+    """The cases that catch it, and of their chapters those that do not wait for bounds of time."""
+    catching = named(mutant)
+    chapters = {each.chapter for each in catching} - {"abuse"}
+    return catching + [
+        each
+        for each in CASES
+        if each not in catching and each.chapter in chapters and each.setup not in SLOW and not each.alone
+    ]
+
+
+async def judge(mutant: Mutant, cases: Sequence[Case]) -> Found:
+    """Play a mutant against these cases."""
+    found = Found(mutant)
+    catching = {each.id for each in named(mutant)}
+    first = await _play(mutant, [each.id for each in cases], found)
+    found.played = len(first)
+    found.escaped = [each.name for each in first if each.case in catching and each.verdict is Verdict.PASSED]
+    beside = [each for each in first if each.case not in catching and each.verdict is Verdict.FAILED]
+    for _ in range(ONCE - 1):  # a machine that is busy makes cases fail that are about time
+        if not beside:
+            break
+        again = await _play(mutant, sorted({each.case for each in beside}), found)
+        beside = [each for each in again if each.verdict is Verdict.FAILED]
+    found.beside = [f"{each.name}: {each.detail}" for each in beside]
+    return found
+
+
+async def _play(mutant: Mutant, cases: Sequence[str], found: Found) -> list[CaseResult]:
+    selection = Selection(roles=mutant.roles, links=(mutant.link,), cases=cases)
+    result = await run(Options(selection=selection, command=command(mutant)))
+    found.problems += result.problems
+    return result.results
+
+
+async def judge_all(
+    mutants: Sequence[Mutant], cases: Callable[[Mutant], Sequence[Case]], on_found: Callable[[Found], None]
+) -> None:
+    """Play several, some at a time; `on_found` is told of each."""
+    queue = iter(mutants)
+
+    async def work() -> None:
+        for mutant in queue:
+            on_found(await judge(mutant, cases(mutant)))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(min(AT_A_TIME, len(mutants))):
+            nursery.start_soon(work)
