@@ -74,7 +74,7 @@ async def run(
     result.command = list(options.command) or [options.url or ""]
     result.roles = list(dict.fromkeys(each.role for each in instances))
     result.links = list(dict.fromkeys(each.link for each in instances))
-    result.planned = len(_names(instances))
+    result.planned = len(instances)
     result.unknown = options.known.unknown(CASES)
     start = trio.current_time()
     try:
@@ -87,7 +87,7 @@ async def run(
 
 
 def _names(instances: list[Instance]) -> list[str]:
-    """The results that there will be, in order: a case that is played once counts on each of its links."""
+    """What results may be called, in order: a case that is played once is, on whichever of its links there is."""
     return [
         f"{each.case.id} {each.role} {link}"
         for each in instances
