@@ -77,7 +77,8 @@ class Send(msgspec.Struct, frozen=True, tag=True):
 class Expect(msgspec.Struct, frozen=True, tag=True):
     """Wait for a frame that is one of these; frames that come before it and are not, are kept for later steps.
 
-    `times`: so many of them. `behind`: only one that came behind the frame that was awaited before it will do.
+    `times`: so many of them. `behind`: only one that came behind the frame that was awaited before it
+    will do, and behind the PONG where that was a `Settle`.
     """
 
     frames: tuple[Frame, ...]

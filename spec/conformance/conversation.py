@@ -320,6 +320,7 @@ class Conversation:
         found = self._find((pong,))
         if found is not None:
             found.taken = True
+            self._last = found.number
         return found is not None
 
     # --- waiting ------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import framing, opening  # noqa: F401 - each of these enters its mutants
+from . import framing, opening, calling, streaming, leaving, links, hiding  # noqa: F401, I001 - in this order they enter their mutants
 from .mutant import REGISTER, Mutant
 
 MUTANTS: tuple[Mutant, ...] = tuple(REGISTER)
