@@ -118,7 +118,7 @@ CASES = chapter(
     refused("call.id.zero", "FRAME-6", "Call id 0.", call(id=0)),
     refused(
         "call.id.again",
-        "CALL-1",
+        "CALL-1 LEAVE-4",
         "An id is used again.",
         call(),
         before=RAN,

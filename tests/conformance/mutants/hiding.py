@@ -123,7 +123,7 @@ def exception_told() -> None:
 
 @mutant(
     "hidden.proof-in-a-challenge",
-    "AUTH-8",
+    "AUTH-2",
     "A CHALLENGE has the proof behind its data, in base64.",
     "hidden.proof.rounds auth.rounds.* auth.held.*",
     roles=ACCEPTOR,
@@ -138,7 +138,7 @@ def proof_in_a_challenge() -> None:
 
 @mutant(
     "hidden.environment-in-a-result",
-    "VAL-20",
+    "CALL-10",
     "A result has a secret of the environment beside it, in base64.",
     "hidden.canary.default",
     roles=ACCEPTOR,
@@ -154,7 +154,7 @@ def environment_in_a_result() -> None:
 
 @mutant(
     "hidden.log-context-in-a-trace",
-    "CTX-3",
+    "CTX-2",
     "The trace id of a call whose deadline is far away is a piece of what the log has as its context.",
     "caller.deadline.latest",
     roles=INITIATOR,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import msgspec
 import trio
 
 from graftwire.conformance.case import Case
@@ -31,17 +31,18 @@ def command(mutant: Mutant) -> list[str]:
     return [sys.executable, str(Path(__file__).parent), mutant.name]
 
 
-@dataclass
-class Found:
-    """What came of playing a mutant."""
+class Found(msgspec.Struct, kw_only=True):
+    """What came of playing a mutant.
 
-    mutant: Mutant
+    `escaped`: what has to catch it, and has passed; `beside`: what has failed and is not among that, with what it
+    says; `problems`: of the harness.
+    """
+
+    mutant: str
     played: int = 0
-    escaped: list[str] = field(default_factory=list)
-    """Of what has to catch it: what has passed."""
-    beside: list[str] = field(default_factory=list)
-    """What has failed and is not among that, with what it says."""
-    problems: list[str] = field(default_factory=list)
+    escaped: list[str] = []
+    beside: list[str] = []
+    problems: list[str] = []
 
     @property
     def caught(self) -> bool:
@@ -80,7 +81,7 @@ def around(mutant: Mutant) -> list[Case]:
 async def judge(mutant: Mutant, cases: Sequence[Case], roles: tuple[Role, ...] = ()) -> Found:
     """Play a mutant against these cases, in all of its roles or in some."""
     roles = roles or mutant.roles
-    found = Found(mutant)
+    found = Found(mutant=mutant.name)
     catching = {each.id for each in named(mutant)}
     first = await _play(mutant, roles, [each.id for each in cases], found)
     found.played = len(first)

@@ -168,7 +168,7 @@ class WrongLastId(Broken):
 
 @mutant(
     "leave.runs-are-denied",
-    "LEAVE-5",
+    "LEAVE-6",
     "A caller is told of every call of a session that has ended that it has not run.",
     "leave.error-to-the-caller",
     roles=INITIATOR,
