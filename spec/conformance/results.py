@@ -15,6 +15,7 @@ from .capacity import Used
 from .recording import Chunk, Note
 from .roles import Level, Link, Role
 from .secrecy import Hidden
+from .usage import Usage
 
 KEPT: Final = 262_144  # bytes of a transcript that a result keeps, of each direction and layer
 
@@ -59,15 +60,6 @@ class Transcript(msgspec.Struct, frozen=True):
     frames: list[SeenFrame]
     cut: bool = False
     hidden: list[Hidden] = []
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """What a case cost the target, where the runner had started it for this case: for resource verdicts."""
-
-    peak_memory: int | None = None  # bytes
-    cpu: float | None = None  # seconds
-    open_files: int | None = None  # afterwards
-    seconds_to_close: float | None = None  # from the last step to the end of the link
 
 
 class CaseResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from ..case import Case
-from . import calls, framing, handshake, hidden, leaving, values
+from . import calls, framing, handshake, hidden, leaving, resources, values
 
-_CHAPTERS: Final = (framing, handshake, calls, leaving, values, hidden)
+_CHAPTERS: Final = (framing, handshake, calls, leaving, values, hidden, resources)
 
 CASES: Final[tuple[Case, ...]] = tuple(each for chapter in _CHAPTERS for each in chapter.CASES)
 BY_ID: Final[dict[str, Case]] = {each.id: each for each in CASES}
