@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from .capacity import Used
+from .coverage import Covered
 from .recording import Chunk, Note
 from .roles import Level, Link, Role
 from .secrecy import Hidden
@@ -121,6 +122,7 @@ class RunResult(msgspec.Struct, kw_only=True):
     links: list[Link] = []
     results: list[CaseResult] = []
     problems: list[str] = []  # of the harness, a sentence each
+    clauses: list[Covered] = []  # of the standard, with all cases that the suite has for them, played or not
     unknown: list[str] = []  # lines of the list of known failures that name no case
 
     def count(self, verdict: Verdict) -> int:

@@ -16,6 +16,7 @@ import trio
 
 from . import certificates
 from .cases import CASES
+from .coverage import coverage
 from .errors import HarnessError, TargetEnded
 from .launch import FEATURES
 from .playing import Instance, Playing, told_outcomes
@@ -67,6 +68,7 @@ async def run(options: Options, on_result: OnResult = lambda _: None) -> RunResu
         command=list(options.command) or [options.url or ""],
         roles=list(dict.fromkeys(each.role for each in instances)),
         links=list(dict.fromkeys(each.link for each in instances)),
+        clauses=coverage(CASES),
         unknown=options.known.unknown(CASES),
     )
     start = trio.current_time()
