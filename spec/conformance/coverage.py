@@ -75,7 +75,7 @@ def parse(text: str) -> Exceptions:
 @lru_cache(maxsize=1)
 def exceptions() -> Exceptions:
     """The exceptions that are installed with the suite."""
-    return parse(files(__package__).joinpath("clauses.toml").read_text(encoding="utf-8"))
+    return parse(files("graftwire.conformance").joinpath("clauses.toml").read_text(encoding="utf-8"))
 
 
 def coverage(

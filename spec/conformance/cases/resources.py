@@ -14,6 +14,7 @@ from ..frames import (
     BAD_ARGUMENTS,
     CANCELLED,
     PROTOCOL,
+    UNAVAILABLE,
     call,
     cancel,
     credit,
@@ -31,7 +32,7 @@ MIB: Final = 2**20
 STRANGER: Final = 65_536  # bytes for each peer that has not proved who it is (section 20)
 MANY: Final = 400  # links of a crowd
 FLOOD: Final = 1_500  # frames
-ROUND: Final = 250  # calls that are made and cancelled in one go
+ROUND: Final = 100  # calls that are made and cancelled in one go
 HOSTING = ("hosting",)
 PROCESSOR: Final = 10.0  # seconds
 
@@ -90,6 +91,8 @@ CASES = chapter(
             Open(),
             Crowd(MANY, bare=True),
             Check("echo", ("still",), "still"),
+            # its own session may be idle for too long meanwhile
+            outcomes=(ALIVE, Goaway((UNAVAILABLE,), last=(0,))),
             setup="hasty",
             features=("hosting", "bounds"),
             links=(link,),
