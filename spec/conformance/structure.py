@@ -103,7 +103,7 @@ def _of_frame(frame: websockets.Frame, where: str, role: Role, pings: set[bytes]
             yield Fault("WS-5", f"{where} is a pong with a payload that no ping had")
         case websockets.CLOSE if len(frame.payload) > 2:
             yield Fault("WS-5", f"{where} is a Close with a reason")
-        case websockets.CLOSE if int.from_bytes(frame.payload, "big") not in CLOSE_CODES:
+        case websockets.CLOSE if frame.payload and int.from_bytes(frame.payload, "big") not in CLOSE_CODES:
             yield Fault("WS-5", f"{where} is a Close with a code that there is not")
         case websockets.PING | websockets.PONG | websockets.CLOSE:
             pass
