@@ -45,7 +45,7 @@ from .case import (
     Text,
     WebSocketFrame,
 )
-from .conversation import Conversation, Failed, Seen
+from .conversation import LEAVING, Conversation, Failed, Seen
 from .errors import HarnessError, TargetEnded
 from .launch import FEATURES, Asked, Told
 from .links.making import Linked, Listening, NoLink, dial, listen
@@ -68,9 +68,8 @@ PROBE_WITHIN: Final = 5.0  # seconds for the liveness probe, and for each check
 CROWDED: Final = 50  # links of a crowd that are opened at a time
 CLOSING: Final = 5.0  # seconds that a target gets to close its files after a case
 LEAKS_SHOWN: Final = 3  # in the sentence that says why a case failed
-OTHERS_KEPT: Final = (
-    8  # sessions beside the one of the case that are searched for secrets: a check may take many
-)
+# Sessions beside the one of the case that are searched for secrets: a check may take many.
+OTHERS_KEPT: Final = 8
 AGAIN: Final = 0.02  # seconds between two looks at a counter
 _numbers = itertools.count(1)
 
@@ -135,6 +134,7 @@ class Playing:
         self._asking: Asking | None = None
         self._others: list[tuple[str, Recorder]] = []
         self._others_open: list[Linked] = []
+        self._bound = trio.CancelScope()
         self._meter: Meter | None = None
         self._last_step: float | None = None
 
@@ -144,7 +144,7 @@ class Playing:
         verdict, detail = Verdict.PASSED, ""
         try:
             self._measure()
-            with trio.fail_after(self.case.within):
+            with trio.fail_after(self.case.within) as self._bound:
                 await self._steps_and_outcome()
             await self._afterwards()
             await self._judge_costs()
@@ -187,6 +187,7 @@ class Playing:
                     self._last_step = trio.current_time()
                     await self._stand(talk)
                     if self.standing.alive:
+                        self._bound.deadline += LEAVING  # what was due has come
                         await talk.farewell()
                     self._judge(talk)
             else:
@@ -391,7 +392,9 @@ class Playing:
         link, role, closed = self.instance.link, self.instance.role, self.case.closed_world
         sides = [(Direction.TARGET, role)] + ([(Direction.RUNNER, role.other)] if closed else [])
         for direction, wrote in sides:
-            for fault in faults_of(self.recorder, link, wrote, direction, gaps=closed):
+            for fault in faults_of(
+                self.recorder, link, wrote, direction, gaps=closed, judged=direction is Direction.TARGET
+            ):
                 if direction is Direction.RUNNER:
                     raise HarnessError(f"the runner itself broke {fault.clause}: {fault.text}")
                 raise Failed(f"{fault.text} ({fault.clause})")
