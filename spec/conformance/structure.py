@@ -79,6 +79,8 @@ def _of_link(data: bytes, other: websockets.Stream, role: Role) -> Iterator[Faul
         where = f"the WebSocket frame at byte {frame.start}"
         if closed:
             yield Fault("WS-5", f"{where} is behind the Close frame")
+        if not frame.whole:
+            yield Fault("WS-8", f"{where} is cut off")
         closed = closed or frame.opcode == websockets.CLOSE
         yield from _of_frame(frame, where, role, pings)
         if frame.opcode in websockets.DATA:
