@@ -129,6 +129,7 @@ $(STAMPS)/venv:
 # What an editable install depends on: it has a link for each module, so it is made again when one comes or goes.
 $(STAMPS)/modules: $(STAMPS)/venv FORCE
 	@find $(PACKAGES) -name '*.py' -o -name py.typed -o -path 'spec/*.json' -o -path 'spec/*.md' -o -name '*.cddl' \
+		-o -path 'spec/*.toml' \
 		| LC_ALL=C sort > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 

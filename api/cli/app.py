@@ -548,6 +548,12 @@ def conform(
     list_only: Annotated[
         bool, typer.Option("--list", help="List the cases that are chosen, one a line.")
     ] = False,
+    clauses_only: Annotated[
+        bool,
+        typer.Option(
+            "--clauses", help="List the clauses of the standard with the cases that prove each, one a line."
+        ),
+    ] = False,
     print_only: Annotated[
         str | None,
         typer.Option(
@@ -575,6 +581,7 @@ def conform(
         known_failures=known_failures,
         jsonl=jsonl,
         list_only=list_only,
+        clauses_only=clauses_only,
         print_only=print_only,
         as_json=json,
     )

@@ -13,6 +13,7 @@ from typing import Final
 from rich.text import Text
 
 from graftwire.conformance.cases import CASES
+from graftwire.conformance.coverage import coverage, line_of
 from graftwire.conformance.errors import HarnessError
 from graftwire.conformance.printing import lines_of, list_line
 from graftwire.conformance.results import CaseResult, Exit, RunResult, Verdict, to_json
@@ -53,6 +54,7 @@ def conform(
     known_failures: str | None,
     jsonl: str | None,
     list_only: bool,
+    clauses_only: bool,
     print_only: str | None,
     as_json: bool,
 ) -> int:
@@ -71,6 +73,11 @@ def conform(
         if list_only:
             for case in selection.of(CASES):
                 line(list_line(case))
+            return Exit.DONE
+        if clauses_only:
+            for row in coverage(selection.of(CASES)):
+                if row.role in selection.roles:
+                    line(line_of(row))
             return Exit.DONE
         url = words[0] if len(words) == 1 and _is_url(words[0]) else None
         options = Options(

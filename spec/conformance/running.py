@@ -16,6 +16,7 @@ import trio
 
 from . import certificates
 from .cases import CASES
+from .coverage import coverage
 from .errors import HarnessError, TargetEnded
 from .launch import FEATURES
 from .playing import Instance, Playing, told_outcomes
@@ -67,6 +68,7 @@ async def run(options: Options, on_result: OnResult = lambda _: None) -> RunResu
         command=list(options.command) or [options.url or ""],
         roles=list(dict.fromkeys(each.role for each in instances)),
         links=list(dict.fromkeys(each.link for each in instances)),
+        clauses=coverage(CASES),
         unknown=options.known.unknown(CASES),
     )
     start = trio.current_time()
@@ -88,7 +90,7 @@ async def run(options: Options, on_result: OnResult = lambda _: None) -> RunResu
             finally:
                 await targets.aclose()
             nursery.cancel_scope.cancel()
-        result.targets = sorted({each.name for each in targets.all if each.name})
+        result.targets = sorted({secrecy.text(each.name) for each in targets.all if each.name})
     result.seconds = round(trio.current_time() - start, 3)
     order = {
         f"{each.case.id} {each.role} {link}": index
@@ -195,7 +197,7 @@ class _Run:
         try:
             lacks = _lacks(instance, target)
             if lacks:
-                return _unplayed(instance, Verdict.NOT_IMPLEMENTED, lacks)
+                return _unplayed(instance, Verdict.NOT_IMPLEMENTED, self._world.secrecy.text(lacks))
             return await Playing(instance, target, self._world).play()
         finally:
             if case.alone:
