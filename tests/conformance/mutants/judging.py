@@ -17,10 +17,11 @@ from graftwire.conformance.roles import Role
 from graftwire.conformance.running import Options, run
 from graftwire.conformance.selecting import Selection
 
-from .mutant import Mutant
+from .mutant import REGISTER, Mutant
 
 ONCE = 3  # times that a case has to fail, where nothing says that it should
-AT_A_TIME = 3  # mutants
+AT_A_TIME = 2  # mutants
+JOBS = 8  # cases of each, at a time
 SLICE = 48  # of a chapter's other cases, where not all are played
 UNSURE = 12  # so many that fail beside are no accident
 SLOW = ("hasty",)  # setups that wait for bounds of time
@@ -62,7 +63,13 @@ def named(mutant: Mutant, cases: Iterable[Case] = CASES) -> list[Case]:
 
 
 def around(mutant: Mutant) -> list[Case]:
-    """The cases that catch it, and a slice of the other ones of their chapters; none that waits for bounds of time."""
+    """The cases that catch it, and a slice of the other ones of their chapters; none that waits for bounds of time.
+
+    For one without a fault: the cases that catch others.
+    """
+    if not mutant.cases:
+        catching = {each.id for other in REGISTER if other.link is mutant.link for each in named(other)}
+        return [each for each in CASES if each.id in catching]
     catching = named(mutant)
     chapters = {each.chapter for each in catching} - {"abuse"}
     others = [
@@ -105,7 +112,7 @@ async def _play(
     mutant: Mutant, roles: tuple[Role, ...], cases: Sequence[str], found: Found
 ) -> list[CaseResult]:
     selection = Selection(roles=roles, links=(mutant.link,), cases=cases)
-    result = await run(Options(selection=selection, command=command(mutant)))
+    result = await run(Options(selection=selection, command=command(mutant), jobs=JOBS))
     found.problems += result.problems
     return result.results
 
@@ -136,7 +143,7 @@ async def judge_all(
             if everything:
                 found = await judge(mutant, _all(mutant, without))
             else:
-                found = await judge(mutant, around(mutant), mutant.roles[:1])
+                found = await judge(mutant, around(mutant), mutant.roles[: 1 if mutant.cases else 2])
             on_found(found)
 
     async with trio.open_nursery() as nursery:

@@ -208,7 +208,7 @@ class RefusedAsDenied(Broken):
     "auth.calls-not-held",
     "AUTH-6",
     "Calls that come during an exchange of several rounds do not wait for its outcome.",
-    "auth.held.call auth.held.cancelled auth.held.items auth.held.refused",
+    "auth.held.call auth.held.cancelled auth.held.items auth.held.refused auth.rounds.two",
 )
 class NotHeld(Broken):
     def _on_auth(self, frame: Auth, events: list[Any]) -> None:
