@@ -28,7 +28,8 @@ help:
 	@echo "make lint            ruff, pyright, import-linter, the ledger of promises"
 	@echo "make format          let ruff format the code and sort the imports"
 	@echo "make vectors         write the vectors of the standard anew"
-	@echo "make cases           write the list of the conformance cases anew"
+	@echo "make cases           write the lists of the conformance cases and of the mutants anew"
+	@echo "make mutants         every mutant of the reference against every conformance case (hours)"
 	@echo "make bench           measure beside other systems (minutes)"
 	@echo "make soak            1,000 sessions with a mixed load: does anything pile up? (12 minutes)"
 	@echo "make changelog       show the next entry of the changelog; with VERSION=1.2.3, write it"
@@ -84,6 +85,12 @@ vectors: $(STAMPS)/venv
 .PHONY: cases
 cases: $(STAMPS)/test
 	@$(BIN)/python spec/make_cases.py
+	@$(BIN)/python tests/conformance/mutants --page write
+
+# Every mutant against every case, in both roles: an hour, or two. ARGS name some of them.
+.PHONY: mutants
+mutants: $(STAMPS)/test
+	@$(BIN)/python tests/conformance/mutants --play --all $(ARGS)
 
 .PHONY: bench
 bench: $(STAMPS)/bench
@@ -123,6 +130,7 @@ $(STAMPS)/venv:
 # What an editable install depends on: it has a link for each module, so it is made again when one comes or goes.
 $(STAMPS)/modules: $(STAMPS)/venv FORCE
 	@find $(PACKAGES) -name '*.py' -o -name py.typed -o -path 'spec/*.json' -o -path 'spec/*.md' -o -name '*.cddl' \
+		-o -path 'spec/*.toml' \
 		| LC_ALL=C sort > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 

@@ -608,6 +608,12 @@ def conform(
     list_only: Annotated[
         bool, typer.Option("--list", help="List the cases that are chosen, one a line.")
     ] = False,
+    clauses_only: Annotated[
+        bool,
+        typer.Option(
+            "--clauses", help="List the clauses of the standard with the cases that prove each, one a line."
+        ),
+    ] = False,
     print_only: Annotated[
         str | None,
         typer.Option(
@@ -635,6 +641,7 @@ def conform(
         known_failures=known_failures,
         outputs=outputs_of(html, junit, jsonl, badge, report),
         list_only=list_only,
+        clauses_only=clauses_only,
         print_only=print_only,
         as_json=json,
     )

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from graftwire.conformance.cases import CASES
+from graftwire.conformance.coverage import coverage, line_of
 from graftwire.conformance.errors import HarnessError
 from graftwire.conformance.printing import lines_of, list_line
 from graftwire.conformance.reports import Kind, Outputs, check, write
@@ -44,6 +45,7 @@ def conform(
     known_failures: str | None,
     outputs: Outputs,
     list_only: bool,
+    clauses_only: bool,
     print_only: str | None,
     as_json: bool,
 ) -> int:
@@ -62,6 +64,11 @@ def conform(
         if list_only:
             for case in selection.of(CASES):
                 line(list_line(case))
+            return Exit.DONE
+        if clauses_only:
+            for row in coverage(selection.of(CASES)):
+                if row.role in selection.roles:
+                    line(line_of(row))
             return Exit.DONE
         url = words[0] if len(words) == 1 and _is_url(words[0]) else None
         options = Options(

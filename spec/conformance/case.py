@@ -77,7 +77,8 @@ class Send(msgspec.Struct, frozen=True, tag=True):
 class Expect(msgspec.Struct, frozen=True, tag=True):
     """Wait for a frame that is one of these; frames that come before it and are not, are kept for later steps.
 
-    `times`: so many of them. `behind`: only one that came behind the frame that was awaited before it will do.
+    `times`: so many of them. `behind`: only one that came behind the frame that was awaited before it
+    will do, and behind the PONG where that was a `Settle`.
     """
 
     frames: tuple[Frame, ...]
@@ -167,6 +168,18 @@ class Describe(msgspec.Struct, frozen=True, tag=True):
     first: int = 1
 
 
+class Crowd(msgspec.Struct, frozen=True, tag=True):
+    """So many further links to an acceptor, each with these pieces written to it; they stay open to the end of it all.
+
+    `bare` as in `Connect`; `leave`: each is closed at once, without a word.
+    """
+
+    count: int
+    pieces: tuple[Piece, ...] = ()
+    bare: bool = False
+    leave: bool = False
+
+
 Step = (
     Open
     | Send
@@ -184,6 +197,7 @@ Step = (
     | Drain
     | Check
     | Describe
+    | Crowd
 )
 
 # ---------------------------------------------------------------- how it may end
@@ -276,6 +290,26 @@ class Report(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 HOLD: Final = Activity()
 
+# ---------------------------------------------------------------- what it may cost
+
+
+class Costs(msgspec.Struct, frozen=True, kw_only=True):
+    """What a case may cost the target at most, by the accounts of the operating system (usage.py): None is no bound.
+
+    `memory`: bytes at the peak beyond those before. `cpu`: seconds of processor time, generous, because it is there to
+    tell a flood that costs the flooder from one that costs the target, and not a fast machine from a slow one. `files`:
+    that are open afterwards beyond those before. `unaided`: they are looked at while the links of a crowd are still
+    open at the runner's end, so the target has to close them by itself. `close`: seconds from the last step to the end
+    of the link.
+    """
+
+    memory: int | None = None
+    cpu: float | None = None
+    files: int | None = None
+    unaided: bool = False
+    close: float | None = None
+
+
 # ---------------------------------------------------------------- the case
 
 
@@ -289,7 +323,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     bounds it all, in seconds, connecting included; `probe`: a fresh session must work afterwards. `alone`: the target
     is started for this case, and ended after it. `closed_world`: the runner, too, keeps to the standard, and every byte
     of both sides is accounted for (structure.py). `once`: it has nothing to do with the link, and is played on one of
-    them.
+    them. `costs` are bounds of what an `alone` case may cost.
     """
 
     id: str
@@ -314,3 +348,4 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     alone: bool = False
     closed_world: bool = False
     once: bool = False
+    costs: Costs | None = None

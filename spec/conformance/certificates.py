@@ -5,6 +5,7 @@ They are made anew for each run, in its directory, and are worth nothing anywher
 
 from __future__ import annotations
 
+import base64
 import ssl
 import warnings
 from collections.abc import Mapping
@@ -96,8 +97,6 @@ def make(directory: Path, canaries: Mapping[str, str] = {}) -> Certificates:
     """
     try:
         import trustme
-        from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ImportError:
         raise HarnessError(
             'the certificates of a run need the package trustme; run: pip install "graftwire[conformance]"'
@@ -127,8 +126,13 @@ def make(directory: Path, canaries: Mapping[str, str] = {}) -> Certificates:
         (directory / f"{name}.key").chmod(0o600)
     path = directory / "authority.pem"
     authority.cert_pem.write_to_path(str(path))
-    key = load_pem_private_key(made["server"].private_key_pem.bytes(), None)
-    if not isinstance(key, EllipticCurvePrivateKey):
+    return Certificates(path, shown, {"private key": _number(made["server"].private_key_pem.bytes())})
+
+
+def _number(pem: bytes) -> bytes:
+    """The secret number of a key of the curve P-256: what stands behind the version of an ECPrivateKey (RFC 5915)."""
+    lines = [each for each in pem.splitlines() if each and not each.startswith(b"-----")]
+    before, version, behind = base64.b64decode(b"".join(lines)).partition(b"\x02\x01\x01\x04\x20")
+    if not version or len(before) > 40 or len(behind) < 32:
         raise HarnessError("the package trustme makes keys of another kind than this suite knows")
-    number = key.private_numbers().private_value
-    return Certificates(path, shown, {"private key": number.to_bytes(32, "big")})
+    return behind[:32]

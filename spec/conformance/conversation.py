@@ -116,6 +116,7 @@ class Conversation:
         self.pongs: list[bytes] = []  # payloads of pongs of WebSocket
         self.faults: list[Fault] = linked.faults
         self.end: End | None = None
+        self.ended_at: float | None = None
         self.closed_here = False  # the runner has said that it writes nothing more, or cut the link
         self.torn = False  # the runner has cut the link, so nobody owes it an orderly end
         self.silent = False
@@ -154,6 +155,7 @@ class Conversation:
 
     def _on_end(self, end: End) -> None:
         self.end = end
+        self.ended_at = trio.current_time()
         self.recorder.note(Direction.TARGET, end.why)
         if self._splitter.kept and (end.orderly or not self.closed_here):
             self.faults.append(Fault("FRAME-8", "the link ends inside a frame"))
@@ -320,6 +322,7 @@ class Conversation:
         found = self._find((pong,))
         if found is not None:
             found.taken = True
+            self._last = found.number
         return found is not None
 
     # --- waiting ------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +23,8 @@ from .case import (
     Check,
     Closed,
     Connect,
+    Costs,
+    Crowd,
     Cut,
     Deaf,
     Describe,
@@ -44,13 +46,13 @@ from .case import (
     Text,
     WebSocketFrame,
 )
-from .conversation import Conversation, Failed, Seen
+from .conversation import LEAVING, Conversation, Failed, Seen
 from .errors import HarnessError, TargetEnded
 from .launch import FEATURES, Asked, Told
 from .links.making import Linked, Listening, NoLink, dial, listen
 from .links.pipes import Gone
 from .links.wires import WebSocketWire
-from .parts import ANY, Frame, Mine, OneOf, Scope, Yours, encode
+from .parts import ANY, Frame, Mine, OneOf, Scope, Yours, encode, wire
 from .reading import name_of
 from .recording import Chunk, Direction, Recorder
 from .results import KEPT, CaseResult, SeenFrame, Transcript, Verdict
@@ -59,13 +61,16 @@ from .secrecy import Secrecy
 from .structure import faults_of
 from .targets import Asking, Target, World
 from .tasks import unwrapping
+from .usage import Meter, Usage
+from .usage import told as told_usage
 
 PROBE: Final = Check("echo", ("probe",), "probe")
 PROBE_WITHIN: Final = 5.0  # seconds for the liveness probe, and for each check
+CROWDED: Final = 50  # links of a crowd that are opened at a time
+CLOSING: Final = 5.0  # seconds that a target gets to close its files after a case
 LEAKS_SHOWN: Final = 3  # in the sentence that says why a case failed
-OTHERS_KEPT: Final = (
-    8  # sessions beside the one of the case that are searched for secrets: a check may take many
-)
+# Sessions beside the one of the case that are searched for secrets: a check may take many.
+OTHERS_KEPT: Final = 8
 AGAIN: Final = 0.02  # seconds between two looks at a counter
 ENDING: Final = 0.1  # seconds in which a target that ended in the middle of a case is seen to have ended
 SETTLED: Final = 0.05  # seconds in which a connection that was made before an answer is seen behind it
@@ -131,15 +136,21 @@ class Playing:
         self.standing = Standing()
         self._asking: Asking | None = None
         self._others: list[tuple[str, Recorder]] = []
+        self._others_open: list[Linked] = []
+        self._bound = trio.CancelScope()
+        self._meter: Meter | None = None
+        self._last_step: float | None = None
 
     async def play(self) -> CaseResult:
         """Play it; never raises but Cancelled, never takes longer than its bounds."""
         start = trio.current_time()
         verdict, detail = Verdict.PASSED, ""
         try:
-            with trio.fail_after(self.case.within):
+            self._measure()
+            with trio.fail_after(self.case.within) as self._bound:
                 await self._steps_and_outcome()
             await self._afterwards()
+            await self._judge_costs()
         except Failed as failed:
             verdict, detail = Verdict.FAILED, str(failed)
         except TargetEnded as ended:
@@ -159,6 +170,7 @@ class Playing:
             with trio.move_on_after(ENDING):  # links are seen to end before the process is
                 await self.target.ended.wait()
                 detail = f"{detail}; {self.target.why_ended()}"
+        await self._disperse()
         return self._result(verdict, detail, trio.current_time() - start)
 
     def _leaks(self) -> list[str]:
@@ -177,8 +189,10 @@ class Playing:
                     self.standing.conversation = talk
                     for step in self.case.steps:
                         await self._step(talk, step)
+                    self._last_step = trio.current_time()
                     await self._stand(talk)
                     if self.standing.alive:
+                        self._bound.deadline += LEAVING  # what was due has come
                         await talk.farewell()
                     self._judge(talk)
             else:
@@ -285,6 +299,8 @@ class Playing:
                 await self._check(step)
             case ExpectPong():
                 await talk.expect_pong(step.payload)
+            case Crowd():
+                await self._crowd(step)
             case Describe():
                 await describe(talk, step.first)
             case Text() | WebSocketFrame() | Plain():
@@ -304,6 +320,36 @@ class Playing:
                 )
         except Gone:
             return  # the reader sees the end, and that is what is judged
+
+    async def _crowd(self, crowd: Crowd) -> None:
+        """Open further links, some at a time; what could not be written, because the target closed, is not missed."""
+        link, url = self.instance.link, self.target.urls[self.instance.link]
+        how = Connect(bare=crowd.bare)
+        data = [wire(each, self.scope) for each in crowd.pieces]
+        if not link.websocket or crowd.bare:
+            data = [b"".join(data)]
+
+        async def one() -> None:
+            try:
+                linked = await dial(link, url, how, self._context, Recorder())
+                self._others_open.append(linked)
+                with suppress(Gone):
+                    await linked.wire.send([[each] for each in data if each])
+            except NoLink:
+                return
+            if crowd.leave:
+                await linked.wire.cut(reset=False)
+
+        for start in range(0, crowd.count, CROWDED):
+            async with unwrapping() as nursery:
+                for _ in range(start, min(start + CROWDED, crowd.count)):
+                    nursery.start_soon(one)
+
+    async def _disperse(self) -> None:
+        """Close what a crowd has opened."""
+        for each in self._others_open:
+            await each.wire.cut(reset=False)
+        self._others_open = []
 
     async def _drain(self) -> None:
         if self.instance.role is Role.ACCEPTOR:
@@ -355,7 +401,9 @@ class Playing:
         link, role, closed = self.instance.link, self.instance.role, self.case.closed_world
         sides = [(Direction.TARGET, role)] + ([(Direction.RUNNER, role.other)] if closed else [])
         for direction, wrote in sides:
-            for fault in faults_of(self.recorder, link, wrote, direction, gaps=closed):
+            for fault in faults_of(
+                self.recorder, link, wrote, direction, gaps=closed, judged=direction is Direction.TARGET
+            ):
                 if direction is Direction.RUNNER:
                     raise HarnessError(f"the runner itself broke {fault.clause}: {fault.text}")
                 raise Failed(f"{fault.text} ({fault.clause})")
@@ -519,6 +567,42 @@ class Playing:
                 faultless(talk)
         return bytes.fromhex(told.value or "")
 
+    # --- costs --------------------------------------------------------------------------------------------------------
+
+    def _measure(self) -> None:
+        """Begin to measure, where the target is there for this case alone. Raises NotPlayed."""
+        process = self.target.process
+        if self.case.alone and process is not None:
+            self._meter = Meter(process.pid)
+        if self.case.costs is not None and (self._meter is None or self._meter.before is None):
+            raise NotPlayed("what a target costs is not to be known here")
+
+    @property
+    def _usage(self) -> Usage | None:
+        if self._meter is None:
+            return None
+        talk = self.standing.conversation
+        seconds = None
+        if talk is not None and talk.ended_at is not None and self._last_step is not None:
+            seconds = round(max(0.0, talk.ended_at - self._last_step), 3)
+        return self._meter.usage(seconds)
+
+    async def _judge_costs(self) -> None:
+        """Raises Failed with the figures where a bound is broken. Files get some time to be closed."""
+        costs, usage = self.case.costs, self._usage
+        if costs is None or usage is None:
+            return
+        if not costs.unaided:
+            await self._disperse()
+        with trio.move_on_after(CLOSING):
+            while costs.files is not None and usage is not None and (usage.open_files or 0) > costs.files:
+                await trio.sleep(AGAIN)
+                usage = self._usage
+        assert usage is not None
+        broken = broken_bounds(costs, usage)
+        if broken:
+            raise Failed(f"it cost more than it may: {broken} ({told_usage(usage)})")
+
     # --- the result ---------------------------------------------------------------------------------------------------
 
     def _result(self, verdict: Verdict, detail: str, seconds: float) -> CaseResult:
@@ -540,6 +624,7 @@ class Playing:
             passes=int(verdict is Verdict.PASSED),
             replay=self.instance.replay,
             transcript=transcript(self.recorder, seen, secrecy),
+            usage=self._usage,
             capacity=self._used(),
         )
 
@@ -618,6 +703,21 @@ def transcript(recorder: Recorder, seen: list[Seen], secrecy: Secrecy) -> Transc
     ]
     notes = [msgspec.structs.replace(each, text=secrecy.text(each.text)) for each in recorder.notes]
     return Transcript(chunks, notes, frames_seen, cut, hidden)
+
+
+def broken_bounds(costs: Costs, usage: Usage) -> str:
+    """The bounds that were broken, in words; empty: none was."""
+    rows = (
+        (usage.peak_memory, costs.memory, "memory", 2**20, "MiB"),
+        (usage.cpu, costs.cpu, "processor time", 1, "s"),
+        (usage.open_files, costs.files, "open files", 1, ""),
+        (usage.seconds_to_close, costs.close, "time to close", 1, "s"),
+    )
+    return ", ".join(
+        f"{name} above {bound / unit:g} {words}".rstrip()
+        for found, bound, name, unit, words in rows
+        if found is not None and bound is not None and found > bound
+    )
 
 
 def told_outcomes(outcomes: tuple[Outcome, ...]) -> str:

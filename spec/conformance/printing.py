@@ -9,6 +9,7 @@ from . import frames
 from .case import (
     Case,
     Check,
+    Crowd,
     Cut,
     Deaf,
     Describe,
@@ -97,6 +98,9 @@ def _step(step: Step, scope: Scope) -> list[str]:
             return ["read again" if step.reading else "read nothing from now on"]
         case Drain():
             return ["have the target leave"]
+        case Crowd():
+            sent = [line for piece in step.pieces for line in _piece(piece, scope)]
+            return [f"open {step.count} further links, and write to each of them:", *sent]
         case Describe():
             return ["call graftwire.describe, and once more for each digest in its result"]
         case Check():

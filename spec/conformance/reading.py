@@ -6,6 +6,7 @@ own words, so that a report says which one found it.
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final, NoReturn
@@ -22,7 +23,8 @@ WITH_BODY: Final = (
     b"\x07",
     b"\x09",
 )  # CALL, RESULT, ERROR, ITEM; others have nothing to open
-SMALL: Final = 4_096  # bytes of a frame whose verdict is remembered
+REMEMBERED: Final = 16_384  # frames whose verdict is
+_VERDICTS: dict[bytes, str | None] = {}
 KINDS: Final = {
     0: "HELLO",
     1: "AUTH",
@@ -67,14 +69,17 @@ def prepare() -> None:
 
 
 def fault_of(payload: bytes) -> str | None:
-    """What is wrong with a frame (without its length), in one sentence without a byte of it; None: nothing."""
-    return _known_fault_of(payload) if len(payload) <= SMALL else _fault_of(payload)
+    """What is wrong with a frame (without its length), in one sentence without a byte of it; None: nothing.
 
-
-@lru_cache(maxsize=4096)
-def _known_fault_of(payload: bytes) -> str | None:
-    """The same, remembered: most sessions begin with the same frames."""
-    return _fault_of(payload)
+    The answer is remembered, and the frame is not: most sessions begin with the same ones, and streams are of frames
+    that are alike.
+    """
+    digest = hashlib.blake2b(payload, digest_size=32).digest()
+    if digest not in _VERDICTS:
+        if len(_VERDICTS) >= REMEMBERED:
+            _VERDICTS.clear()
+        _VERDICTS[digest] = _fault_of(payload)
+    return _VERDICTS[digest]
 
 
 def _fault_of(payload: bytes) -> str | None:

@@ -12,9 +12,11 @@ from typing import Final
 import msgspec
 
 from .capacity import Used
+from .coverage import Covered
 from .recording import Chunk, Note
 from .roles import Level, Link, Role
 from .secrecy import Hidden
+from .usage import Usage
 
 KEPT: Final = 262_144  # bytes of a transcript that a result keeps, of each direction and layer
 
@@ -59,15 +61,6 @@ class Transcript(msgspec.Struct, frozen=True):
     frames: list[SeenFrame]
     cut: bool = False
     hidden: list[Hidden] = []
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """What a case cost the target, where the runner had started it for this case: for resource verdicts."""
-
-    peak_memory: int | None = None  # bytes
-    cpu: float | None = None  # seconds
-    open_files: int | None = None  # afterwards
-    seconds_to_close: float | None = None  # from the last step to the end of the link
 
 
 class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +129,7 @@ class RunResult(msgspec.Struct, kw_only=True):
     links: list[Link] = []
     results: list[CaseResult] = []
     problems: list[str] = []  # of the harness, a sentence each
+    clauses: list[Covered] = []  # of the standard, with all cases that the suite has for them, played or not
     unknown: list[str] = []  # lines of the list of known failures that name no case
 
     def count(self, verdict: Verdict) -> int:

@@ -16,6 +16,7 @@ import trio
 
 from . import certificates
 from .cases import CASES
+from .coverage import coverage
 from .errors import HarnessError, TargetEnded
 from .launch import FEATURES
 from .playing import Instance, Playing, told_outcomes
@@ -75,6 +76,7 @@ async def run(
     result.roles = list(dict.fromkeys(each.role for each in instances))
     result.links = list(dict.fromkeys(each.link for each in instances))
     result.planned = len(instances)
+    result.clauses = coverage(CASES)
     result.unknown = options.known.unknown(CASES)
     start = trio.current_time()
     try:
@@ -114,7 +116,7 @@ async def _play(
             try:
                 await _Run(options, world, targets, result, on_result, on_begin).play(instances)
             finally:
-                result.targets = sorted({each.name for each in targets.all if each.name})
+                result.targets = sorted({secrecy.text(each.name) for each in targets.all if each.name})
                 await targets.aclose()
             nursery.cancel_scope.cancel()
 
@@ -223,7 +225,7 @@ class _Run:
         try:
             lacks = _lacks(instance, target)
             if lacks:
-                return _unplayed(instance, Verdict.NOT_IMPLEMENTED, lacks)
+                return _unplayed(instance, Verdict.NOT_IMPLEMENTED, self._world.secrecy.text(lacks))
             return await Playing(instance, target, self._world).play()
         finally:
             if case.alone:

@@ -21,6 +21,8 @@ STEP: Final = (
     256  # compressed bytes that are read at a time, so that a broken run is read up to where it breaks
 )
 DEFLATE_TRIES: Final = 2**16  # places of one scan at which deflate without a header is tried
+DEFLATED: Final = 2**14  # bytes of each run that begins there
+DEFLATE_BYTES: Final = 2**19  # and of all of them together
 REMEMBERED: Final = 64  # scans whose outcome is kept: what was looked at for leaks is then hidden
 REMEMBERED_BYTES: Final = 65_536
 NESTED: Final = 3  # encodings that may be inside each other
@@ -140,10 +142,20 @@ def _decoded(data: bytes, outermost: bool) -> Iterator[tuple[str, bytes, Place]]
     for found in _ZLIB.finditer(data):
         yield from _inflated("zlib", data, found.start(), 15)
     if outermost:
-        for at in range(min(len(data) - SHORTEST, DEFLATE_TRIES)):
-            if data[at] >> 1 & 3 in (1, 2):  # the two kinds of block that are compressed
-                yield from _inflated("deflate", data, at, -15)
+        yield from _deflated(data)
     yield from _runs(data)
+
+
+def _deflated(data: bytes) -> Iterator[tuple[str, bytes, Place]]:
+    """Runs without a header, which could begin anywhere: what looks like one at every place is not gone after."""
+    left = DEFLATE_BYTES
+    for at in range(min(len(data) - SHORTEST, DEFLATE_TRIES)):
+        if data[at] >> 1 & 3 in (1, 2):  # the two kinds of block that are compressed
+            for name, out, place in _inflated("deflate", data, at, -15, most=DEFLATED):
+                yield name, out, place
+                left -= len(out)
+            if left < 0:
+                return
 
 
 def _unescaped(data: bytes) -> tuple[str, bytes, Place]:
@@ -169,13 +181,15 @@ def _unescaped(data: bytes) -> tuple[str, bytes, Place]:
     return "percent-encoding", b"".join(parts), lambda start, end: (source(start), source(end - 1) + 1)
 
 
-def _inflated(name: str, data: bytes, at: int, bits: int) -> Iterator[tuple[str, bytes, Place]]:
+def _inflated(
+    name: str, data: bytes, at: int, bits: int, *, most: int = INFLATED
+) -> Iterator[tuple[str, bytes, Place]]:
     inflate = zlib.decompressobj(bits)
     out = b""
     end = at
     try:
-        while not inflate.eof and end < len(data) and len(out) < INFLATED:
-            out += inflate.decompress(data[end : end + STEP], INFLATED)
+        while not inflate.eof and end < len(data) and len(out) < most:
+            out += inflate.decompress(data[end : end + STEP], most)
             end = min(len(data), end + STEP)
     except zlib.error:
         if bits < 0:  # most places are the beginning of no run at all

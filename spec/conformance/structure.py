@@ -1,7 +1,7 @@
 """A closed world: every byte that a peer wrote is one that the standard asks for, or is in a field that it leaves free.
 
-What a session's own player has judged frame by frame is judged here once more, from the record alone, and with it what
-no single frame shows: the link's own bytes, and numbers that count.
+This looks at a record, after it has happened, and finds what no single frame shows: the link's own bytes, and numbers
+that count; and, where the player of the session has not done so already, what is wrong with a frame.
 """
 
 from __future__ import annotations
@@ -40,11 +40,18 @@ _ANSWER: Final = {
 
 
 def faults_of(
-    recorder: Recorder, link: Link, role: Role, direction: Direction, *, gaps: bool = False
+    recorder: Recorder,
+    link: Link,
+    role: Role,
+    direction: Direction,
+    *,
+    gaps: bool = False,
+    judged: bool = False,
 ) -> Iterator[Fault]:
     """What one side, in that role, wrote that there is no room for.
 
-    `gaps`: every body is at hand and was written in its order, so the ids of references leave none out (REF-1).
+    `judged`: each frame has been judged by the grammar when it came. `gaps`: every body is at hand and was written in
+    its order, so the ids of references leave none out (REF-1).
     """
     if link.websocket:
         other = next(each for each in Direction if each is not direction)
@@ -53,7 +60,7 @@ def faults_of(
             websockets.parse(recorder.stream(other, Layer.LINK)),
             role,
         )
-    yield from _of_frames(recorder.stream(direction), role, gaps=gaps)
+    yield from _of_frames(recorder.stream(direction), role, gaps=gaps, judged=judged)
 
 
 # ---------------------------------------------------------------- the link's own bytes
@@ -72,6 +79,8 @@ def _of_link(data: bytes, other: websockets.Stream, role: Role) -> Iterator[Faul
         where = f"the WebSocket frame at byte {frame.start}"
         if closed:
             yield Fault("WS-5", f"{where} is behind the Close frame")
+        if not frame.whole:
+            yield Fault("WS-8", f"{where} is cut off")
         closed = closed or frame.opcode == websockets.CLOSE
         yield from _of_frame(frame, where, role, pings)
         if frame.opcode in websockets.DATA:
@@ -103,7 +112,7 @@ def _of_frame(frame: websockets.Frame, where: str, role: Role, pings: set[bytes]
             yield Fault("WS-5", f"{where} is a pong with a payload that no ping had")
         case websockets.CLOSE if len(frame.payload) > 2:
             yield Fault("WS-5", f"{where} is a Close with a reason")
-        case websockets.CLOSE if int.from_bytes(frame.payload, "big") not in CLOSE_CODES:
+        case websockets.CLOSE if frame.payload and int.from_bytes(frame.payload, "big") not in CLOSE_CODES:
             yield Fault("WS-5", f"{where} is a Close with a code that there is not")
         case websockets.PING | websockets.PONG | websockets.CLOSE:
             pass
@@ -161,7 +170,7 @@ def _is_key(text: str) -> bool:
 # ---------------------------------------------------------------- frames
 
 
-def _of_frames(data: bytes, role: Role, *, gaps: bool) -> Iterator[Fault]:
+def _of_frames(data: bytes, role: Role, *, gaps: bool, judged: bool) -> Iterator[Fault]:
     at = number = pings = 0
     call = 1 if role is Role.INITIATOR else 2
     references: list[int] = []
@@ -174,7 +183,7 @@ def _of_frames(data: bytes, role: Role, *, gaps: bool) -> Iterator[Fault]:
             return
         where = f"frame {number}, at byte {at}"
         at += LENGTH + size
-        fault = fault_of(payload)
+        fault = None if judged else fault_of(payload)
         elements = elements_of(payload) or [None]
         if fault is not None:
             yield Fault("FRAME-6", f"{where}: {fault}")

@@ -13,7 +13,10 @@ DATA: Final = frozenset({CONTINUATION, BINARY})
 
 
 class Frame(NamedTuple):
-    """One WebSocket frame: `start` to `end` in the stream, `body` where its payload begins, which is unmasked here."""
+    """One WebSocket frame: `start` to `end` in the stream, `body` where its payload begins, which is unmasked here.
+
+    `whole` False: the stream ends inside of it; the payload is as much as came.
+    """
 
     start: int
     body: int
@@ -24,6 +27,7 @@ class Frame(NamedTuple):
     masked: bool
     shortest: bool  # its length is in its shortest form
     payload: bytes
+    whole: bool = True
 
 
 class Stream(NamedTuple):
@@ -61,12 +65,24 @@ def _frame(data: bytes, start: int) -> Frame | None:
     at += wide
     key = data[at : at + 4] if second & 128 else b""
     at += len(key)
-    end = at + size
-    if end > len(data):
+    end = min(at + size, len(data))
+    if end < at or (second & 128 and len(key) < 4):
         return None
     payload = data[at:end]
     if key:
-        pattern = (key * (size // 4 + 1))[:size]
-        payload = (int.from_bytes(payload, "big") ^ int.from_bytes(pattern, "big")).to_bytes(size, "big")
-    shortest = size > {2: 125, 8: 65_535}.get(wide, -1)
-    return Frame(start, at, end, bool(first & 128), first >> 4 & 7, first & 15, bool(key), shortest, payload)
+        pattern = (key * (len(payload) // 4 + 1))[: len(payload)]
+        payload = (int.from_bytes(payload, "big") ^ int.from_bytes(pattern, "big")).to_bytes(
+            len(payload), "big"
+        )
+    return Frame(
+        start,
+        at,
+        end,
+        bool(first & 128),
+        first >> 4 & 7,
+        first & 15,
+        bool(key),
+        size > {2: 125, 8: 65_535}.get(wide, -1),
+        payload,
+        end == at + size,
+    )

@@ -7,15 +7,17 @@ import json
 import os
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from graftwire.conformance import frames
+from graftwire.conformance import certificates, frames
 from graftwire.conformance.fields import fields_of
 from graftwire.conformance.parts import Body, Frame, Scope, wire
 from graftwire.conformance.recording import Direction, Layer, Recorder
 from graftwire.conformance.results import Verdict, to_json
 from graftwire.conformance.roles import Link, Role
+from graftwire.conformance.scanning import Scanner
 from graftwire.conformance.secrecy import Secrecy
 
 from .conftest import play  # type: ignore[import-not-found]
@@ -138,3 +140,15 @@ async def test_a_target_that_leaks(target: Callable[[str], list[str]], extra: st
     assert found.detail.startswith("the canary environment leaks: "), found.detail
     hidden = json.loads(to_json(found))["transcript"]["hidden"]
     assert bool(hidden) is bool(extra)
+
+
+def test_the_private_key_of_a_target_is_looked_for(tmp_path: Path) -> None:
+    made = certificates.make(tmp_path, {"key-file": "a canary", "client-certificate": "a name"})
+    number = made.secrets["private key"]
+    assert len(number) == 32
+    lines = made.key.read_bytes().splitlines()
+    assert lines[0] == b"a canary"
+    body = b"".join(each for each in lines[1:] if not each.startswith(b"--"))
+    assert [each.encoding for each in Scanner({"it": number}).scan(body)] == ["base64"]
+    for server in (True, False):  # such a file is loaded all the same
+        made.context(server=server, alpn=(), versions=("1.2", "1.3"), certificate="client")

@@ -21,6 +21,7 @@ from . import (
     liveness,
     otherwise,
     references,
+    resources,
     streams,
     values,
     websocket,
@@ -45,6 +46,7 @@ _CHAPTERS: Final = (
     websocket,
     hidden,
     abuse,
+    resources,
 )
 
 CASES: Final[tuple[Case, ...]] = tuple(each for chapter in _CHAPTERS for each in chapter.CASES)

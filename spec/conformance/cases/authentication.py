@@ -359,7 +359,7 @@ CASES = chapter(
         Settle(),
         Send((ANSWER,)),
         Expect((accepted(),)),
-        Expect((error(CANCELLED, body=None),)),
+        Expect((error(CANCELLED, body=None),), behind=True),
         setup="guarded",
         features=AUTH,
         checks=NOT_RUN,

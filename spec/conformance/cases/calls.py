@@ -63,7 +63,7 @@ from ..writing import (
 from .usual import CLIENT_STREAMS, HOSTING, RAN, REFERENCES, WAITING, called_back, path, ran, sent
 
 SECOND = Mine(2)
-AFTER_ONE = Goaway((PROTOCOL,), last=(0, Mine(1)))
+AFTER_ONE = Goaway((PROTOCOL,), last=(Mine(1),))
 LIMITED = (*HOSTING, "limits")
 NOTHING = Body(((), Map()))
 
@@ -118,7 +118,7 @@ CASES = chapter(
     refused("call.id.zero", "FRAME-6", "Call id 0.", call(id=0)),
     refused(
         "call.id.again",
-        "CALL-1",
+        "CALL-1 LEAVE-4",
         "An id is used again.",
         call(),
         before=RAN,
@@ -647,10 +647,10 @@ CASES = chapter(
         *(Expect((any_call(id=Yours(number)),)) for number in range(1, 17)),
         Settle(),
         Send((result(1, id=Yours(5)),)),
-        Expect((any_call(id=Yours(17)),)),
+        Expect((any_call(id=Yours(17)),), behind=True),
         Settle(),
         Send((error(INTERNAL, id=Yours(1), body=Body(bytes(8))),)),
-        Expect((any_call(id=Yours(18)),)),
+        Expect((any_call(id=Yours(18)),), behind=True),
         Send(tuple(result(1, id=Yours(number)) for number in range(2, 19) if number != 5)),
         before=(Open(limits=LEAST),),
         reports=Report(outcome="several"),
@@ -664,7 +664,7 @@ CASES = chapter(
         Expect((any_call("size", id=Yours(2)),)),
         Settle(),
         Send((result(30_000, id=Yours(2)),)),
-        Expect((any_call("size", id=Yours(3)),)),
+        Expect((any_call("size", id=Yours(3)),), behind=True),
         Send((result(30_000, id=Yours(1)), result(30_000, id=Yours(3)))),
         before=(Open(limits=LEAST),),
         reports=Report(outcome="several"),

@@ -392,7 +392,7 @@ CASES = chapter(
             outcomes=Closed(),
             activity=Activity(do="call", arguments=(1,)),
             reports=(Report(outcome="error", codes=("unavailable", name), ran=False),),
-            allow=(call("echo", 1),),
+            allow=(call("echo", 1, id=Yours(1)),),
             roles=INITIATOR,
         )
         for name, code in (

@@ -11,12 +11,14 @@ from typing import Any
 from ..case import (
     Activity,
     Case,
+    Closed,
     Connect,
     Describe,
     Expect,
     Goaway,
     Never,
     Open,
+    Plain,
     Proof,
     Refused,
     Report,
@@ -29,6 +31,7 @@ from ..frames import (
     DEFAULTS,
     DENIED,
     INTERNAL,
+    PROTOCOL,
     UNAUTHENTICATED,
     UNKNOWN_TARGET,
     accepted,
@@ -48,7 +51,7 @@ from ..frames import (
 )
 from ..launch import ROUNDS_SCHEME, SCHEME
 from ..parts import ANY, Body, Frame, Key, Map, Mine, Part, Secret, Tag, Yours
-from ..roles import ALL_LINKS, MESSAGE_LINKS, TLS_LINKS
+from ..roles import ALL_LINKS, MESSAGE_LINKS, STREAM_LINKS, TLS_LINKS
 from ..writing import ACCEPTOR, INITIATOR, answered, call_by, called, case, chapter
 
 HOSTING = ("hosting",)
@@ -234,6 +237,10 @@ AMBIENT: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
 )
 
 
+# The header of version 2: a connection over TCP and IPv4 from 127.0.0.1 to 127.0.0.1.
+PROXY_2 = bytes.fromhex("0d0a0d0a000d0a515549540a 21 11 000c 7f000001 7f000001 0001 0002")
+
+
 def _ambient() -> list[Case]:
     """The same call gets the same answer with it and without it, whoever may call."""
     found: list[Case] = []
@@ -311,6 +318,21 @@ def _ambient() -> list[Case]:
             roles=ACCEPTOR,
             links=MESSAGE_LINKS,
             features=("origins",),
+        ),
+        *(
+            case(
+                f"hidden.ambient.proxy.{name}",
+                "LINK-7 LINK-1",
+                f"A PROXY header of version {version}, of which the listener was not told, is refused.",
+                Plain(header),
+                outcomes=(Goaway((PROTOCOL,), last=(0,)), Closed()),
+                roles=ACCEPTOR,
+                links=STREAM_LINKS,
+            )
+            for name, version, header in (
+                ("text", 1, b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n"),
+                ("binary", 2, PROXY_2),
+            )
         ),
         case(
             "hidden.query.refused",

@@ -91,7 +91,7 @@ CASES = chapter(
             ("one-byte", 23, "1817"),
             ("two-bytes", 255, "1900ff"),
             ("three-bytes", 65_535, "1a0000ffff"),
-            ("five-bytes", 2**31 - 1, "1b000000007fffffff"),
+            ("five-bytes", 100_000, "1b00000000000186a0"),
         )
     ),
     refused(

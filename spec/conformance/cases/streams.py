@@ -84,7 +84,7 @@ CASES = chapter(
     ),
     case(
         "stream.server.empty",
-        "STREAM-5 CALL-6",
+        "STREAM-5 CALL-6 STREAM-2",
         "A server stream without items is a RESULT alone.",
         Open(),
         Send((call("produce", 0, 1, shape=SERVER),)),
@@ -509,7 +509,7 @@ CASES = chapter(
     # --- the target as a sender of items
     case(
         "credit.kept.stream",
-        "CREDIT-2 CREDIT-7",
+        "CREDIT-2 CREDIT-7 CREDIT-1",
         "A sender stops where the credit of the stream ends, with one item that may cost more than there is.",
         Open(limits=LEAST),
         Send((call("produce", 100, 997, shape=SERVER),)),

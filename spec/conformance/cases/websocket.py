@@ -63,7 +63,7 @@ def _taken(id: str, clauses: str, says: str, connect: Connect, **fields: object)
 
 def _not_taken(id: str, clauses: str, says: str, connect: Connect, **fields: object) -> Case:
     """An answer to the handshake that an initiator does not take: it sends nothing, and closes."""
-    fields = {"outcomes": (Closed(), Refused()), "reports": NO_LINK, **fields}
+    fields = {"outcomes": (Closed(orderly=False), Refused()), "reports": NO_LINK, **fields}
     return case(
         id,
         clauses,
@@ -481,7 +481,7 @@ CASES = chapter(
         )
     ),
     *(
-        _not_taken(f"ws.answer.{name}", "WS-3", says, Connect(answer=answer), outcomes=Closed())
+        _not_taken(f"ws.answer.{name}", "WS-3", says, Connect(answer=answer), outcomes=Closed(orderly=False))
         for name, answer, says in (
             ("no-http", "SSH-2.0-OpenSSH_9.6\r\n", "What answers speaks no HTTP."),
             ("frame", "\0\0\0\x04\x83\x0e\0\x0c", "What answers speaks frames without WebSocket."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graftwire.protocol import framereading, head
+from graftwire.protocol import framereading, head, reading
 from graftwire.protocol.errors import ProtocolViolation
 from graftwire.protocol.limits import LARGEST_FRAME
 
@@ -100,10 +100,13 @@ class PingFirst(Broken):
     "Integers, lengths and counts may be written in more bytes than they need.",
     "head.long.array head.long.kind head.long.integer head.long.call.shape head.long.call.target head.long.call.c* "
     "head.long.call.trace* head.long.call.body* head.long.auth.* head.long.credit.bytes head.long.goaway.* "
-    "head.long.limit* head.long.due.*",
+    "head.long.limit* head.long.call.id head.long.version* head.long.due.*",
+    roles=ACCEPTOR,
 )
 def long_heads() -> None:
     repairing("HEAD-1", reread)
+    strict = reading.read_versions
+    reading.read_versions = lambda payload: strict(reread(payload))
 
 
 @mutant(

@@ -26,7 +26,8 @@ from graftwire.transport import session
 class Mutant:
     """One fault: `says` is what is wrong, `clause` what it breaks, `cases` the ids (or patterns) of what catches it.
 
-    On `link` and in `roles`, those cases fail and every other one passes. `apply` puts the fault into this process.
+    On `link` and in `roles`, those cases fail and every other one passes. What is said of the failure holds `told`.
+    `apply` puts the fault into this process.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Mutant:
     cases: tuple[str, ...]
     roles: tuple[Role, ...]
     link: Link
+    told: str
     apply: Callable[[], None]
 
 
@@ -52,12 +54,13 @@ def mutant(
     *,
     roles: tuple[Role, ...] = BOTH,
     link: Link = Link.TCP,
+    told: str = "",
 ) -> Callable[[Any], Any]:
     """Enter a fault: a subclass of `Broken`, or a function that changes the library."""
 
     def enter(fault: Any) -> Any:
         apply = partial(setattr, session, "Connection", fault) if isinstance(fault, type) else fault
-        REGISTER.append(Mutant(name, clause, says, tuple(cases.split()), roles, link, apply))
+        REGISTER.append(Mutant(name, clause, says, tuple(cases.split()), roles, link, told, apply))
         return fault
 
     return enter
@@ -103,7 +106,7 @@ def repairing(clause: str, repair: Callable[[bytes], bytes | Nothing | None]) ->
                 raise
             try:
                 repaired = repair(bytes(payload))
-            except (cbor2.CBORDecodeError, ValueError, TypeError, IndexError):
+            except (cbor2.CBORDecodeError, ValueError, TypeError, LookupError):
                 raise violation from None
             if repaired is None:
                 raise

@@ -1,0 +1,128 @@
+"""Every clause with MUST has a case for each role that it binds, or a reason why no case can prove it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from graftwire.conformance.case import Alive, Case
+from graftwire.conformance.cases import CASES
+from graftwire.conformance.coverage import (
+    Exceptions,
+    clauses,
+    coverage,
+    exceptions,
+    faults,
+    levels_of,
+    line_of,
+    parse,
+    without_what_has_come,
+)
+from graftwire.conformance.roles import BOTH, Level, Role
+
+ROOT = Path(__file__).parents[2]
+STANDARD = {"A-1": Level.MUST, "A-2": Level.MUST, "A-3": Level.MAY}
+NOTHING = Exceptions(binds={}, unseen={}, to_come={"missing": []})
+
+
+def proving(clause: str, *roles: Role) -> Case:
+    return Case(
+        id=f"it.{clause.lower()}",
+        chapter="it",
+        clauses=(clause,),
+        says="It.",
+        roles=roles or BOTH,
+        outcomes=(Alive(),),
+    )
+
+
+def found(cases: list[Case], **known: object) -> list[str]:
+    said = Exceptions(
+        binds=known.get("binds", {}),  # type: ignore[arg-type]
+        unseen=known.get("unseen", {}),  # type: ignore[arg-type]
+        to_come={"missing": known.get("missing", [])},  # type: ignore[dict-item]
+    )
+    rows = coverage(cases, standard=STANDARD, known=said)
+    return [each.partition(":")[0] for each in faults(rows, standard=STANDARD, known=said)]
+
+
+def test_every_clause_with_must_is_covered() -> None:
+    assert list(faults(coverage(CASES))) == []
+
+
+def test_the_clauses_are_those_of_the_standard() -> None:
+    text = (ROOT / "spec" / "PROTOCOL.md").read_text("utf-8")
+    assert list(clauses()) == re.findall(r"\*\*\[([A-Z]+-\d+)\]\*\*", text)
+    assert clauses()["FRAME-1"] is Level.MUST
+    assert levels_of("**[A-1]** It SHOULD, and\nMAY.\n\nIt MUST.\n**[A-2]** Nothing.\n") == {
+        "A-1": Level.SHOULD,
+        "A-2": Level.MAY,
+    }
+
+
+def test_reasons_are_sentences() -> None:
+    for name, reason in exceptions().unseen.items():
+        assert re.fullmatch(r"[A-Z].{30,}\.", reason), name
+
+
+def test_a_hole() -> None:
+    assert found([proving("A-1"), proving("A-2", Role.ACCEPTOR)]) == ["A-2 initiator has no case"]
+    assert found([proving("A-1"), proving("A-2")]) == []
+
+
+@pytest.mark.parametrize(
+    ("known", "fault"),
+    [
+        ({"binds": {"A-2": Role.ACCEPTOR}}, None),
+        ({"unseen": {"A-2": "Why."}}, "A-2 is unseen in clauses.toml, and it.a-2 proves it"),
+        ({"unseen": {"A-2 initiator": "Why."}}, None),
+        ({"missing": ["A-2 initiator"]}, None),
+    ],
+)
+def test_what_is_excepted(known: dict[str, object], fault: str | None) -> None:
+    cases = [proving("A-1"), proving("A-2", Role.ACCEPTOR)]
+    assert found(cases, **known) == ([] if fault is None else [fault])
+
+
+@pytest.mark.parametrize(
+    ("known", "fault"),
+    [
+        ({"binds": {"B-1": Role.ACCEPTOR}}, "clauses.toml names B-1, and the standard has no such clause"),
+        ({"unseen": {"B-1": "Why."}}, "clauses.toml names B-1, and the standard has no such clause"),
+        (
+            {"missing": ["B-1 acceptor"]},
+            "clauses.toml names B-1 acceptor, and the standard has no such clause",
+        ),
+        (
+            {"binds": {"A-1": Role.ACCEPTOR}, "unseen": {"A-1 initiator": "Why."}},
+            "clauses.toml names A-1 initiator, and the clause does not bind that role",
+        ),
+        ({"missing": ["A-1 initiator"]}, "A-1 initiator is to come in clauses.toml, and has come"),
+        (
+            {"unseen": {"A-1 initiator": "Why."}},
+            "A-1 initiator is unseen in clauses.toml, and it.a-1 proves it",
+        ),
+    ],
+)
+def test_what_is_stale(known: dict[str, object], fault: str) -> None:
+    assert found([proving("A-1"), proving("A-2")], **known) == [fault]
+
+
+def test_what_has_come_is_taken_out() -> None:
+    text = (
+        '[binds]\n[unseen]\n# why\n[to-come]\nmissing = [\n  "FRAME-1 acceptor",\n  "AUTH-13 initiator",\n]\n'
+    )
+    assert without_what_has_come(text, [proving("FRAME-1")]) == text.replace('  "FRAME-1 acceptor",\n', "")
+    assert parse(text).missing == ["FRAME-1 acceptor", "AUTH-13 initiator"]
+
+
+def test_lines() -> None:
+    cases = [proving("A-1")]
+    rows = coverage(cases, standard=STANDARD, known=NOTHING)
+    assert [line_of(each) for each in rows[1:4]] == [
+        "A-1\tMUST\tinitiator\t1\tit.a-1",
+        "A-2\tMUST\tacceptor\t0\tto come",
+        "A-2\tMUST\tinitiator\t0\tto come",
+    ]
