@@ -48,6 +48,7 @@ def for_the_core(case: Case) -> bool:
     """Whether the core alone can judge the case."""
     return (
         case.chapter != "values"  # what is in bodies is not the core's matter
+        and case.costs is None  # nor what abuse costs a whole peer
         and Link.TCP in case.links
         and case.connect == Connect()
         and case.setup in ("open", "tight")
