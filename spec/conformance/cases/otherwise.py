@@ -125,4 +125,3 @@ CASES = chapter(
         features=REFERENCES,
     ),
 )
-

@@ -13,8 +13,8 @@ from graftwire.gateway.running import Runner
 from graftwire.gateway.security.guard import Refused
 from graftwire.protocol import values
 from graftwire.protocol.errors import BadArguments, ErrorCode
-from graftwire.protocol.framewriting import encode
 from graftwire.protocol.frames import Call, Cancel, Error, Hello, Result
+from graftwire.protocol.framewriting import encode
 from graftwire.protocol.references import Exports, Imports
 from graftwire.transport.references import References
 from graftwire.transport.serving import Serving
@@ -392,5 +392,3 @@ def names_told() -> None:
             raise BadArguments(f"arguments.{next(iter(plain[1]))}") from None
 
     Host.bind = staticmethod(Host.bind)
-
-

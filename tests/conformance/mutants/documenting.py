@@ -20,7 +20,7 @@ through. The reference itself is caught by none. This page is made from the muta
 plays all of them against all cases, which takes its time, and
 
 ```sh
-.venv/bin/graftwire conform --link tcp --case cancel.twice -- .venv/bin/python tests/conformance/mutants cancel.twice-taken
+python -m graftwire conform --link tcp --case cancel.twice -- python tests/conformance/mutants cancel.twice-taken
 ```
 
 shows what one of them looks like. They are in `tests/conformance/mutants/`, and are not installed.

@@ -176,5 +176,3 @@ def undefined() -> None:
     @around(framereading, "_is_null")
     def _(strict: Any, data: Any, position: int) -> bool:
         return strict(data, position) or data[position] == 0xF7
-
-

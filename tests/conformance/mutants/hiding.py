@@ -212,5 +212,3 @@ def keys_in_another_order() -> None:
         if isinstance(value, dict) and all(isinstance(key, str) for key in value):
             value = dict(sorted(value.items()))
         return strict(self, call, value)
-
-

@@ -96,7 +96,10 @@ async def judge(mutant: Mutant, cases: Sequence[Case], roles: tuple[Role, ...] =
         each.name
         for each in first
         if each.case in catching
-        and (each.verdict is Verdict.PASSED or (each.verdict is Verdict.FAILED and mutant.told not in each.detail))
+        and (
+            each.verdict is Verdict.PASSED
+            or (each.verdict is Verdict.FAILED and mutant.told not in each.detail)
+        )
     ]
     beside = [each for each in first if each.case not in catching and each.verdict is Verdict.FAILED]
     for _ in range(ONCE - 1):  # a machine that is busy makes cases fail that are about time
@@ -129,7 +132,11 @@ def _all(mutant: Mutant, without: Sequence[str]) -> list[Case]:
 
 
 async def judge_all(
-    mutants: Sequence[Mutant], on_found: Callable[[Found], None], *, everything: bool = False, without: Sequence[str] = ()
+    mutants: Sequence[Mutant],
+    on_found: Callable[[Found], None],
+    *,
+    everything: bool = False,
+    without: Sequence[str] = (),
 ) -> None:
     """Play several, some at a time; `on_found` is told of each.
 

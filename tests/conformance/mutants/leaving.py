@@ -158,8 +158,7 @@ class GoawayMissing(Broken):
     "leave.wrong-last-id",
     "LEAVE-4",
     "The GOAWAY of a session that ends with an error leaves out the last call that has run.",
-    "call.id.again call.limit.answered-counts call.terminal.own cancel.twice "
-    "caller.callback.second-terminal",
+    "call.id.again call.limit.answered-counts call.terminal.own cancel.twice caller.callback.second-terminal",
 )
 class WrongLastId(Broken):
     def _close(self, code: ErrorCode, before: int | None = None) -> None:

@@ -262,5 +262,3 @@ def origins_by_their_beginning() -> None:
         return found
 
     judged(judge)
-
-

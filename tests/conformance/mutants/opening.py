@@ -293,5 +293,3 @@ def plain_proofs_counted() -> None:
 )
 def plain_proofs_sent() -> None:
     connection.Connection.prover_with = lambda self, credential: Prover(credential, self.url.text, plain=True)
-
-

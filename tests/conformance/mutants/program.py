@@ -24,10 +24,16 @@ def main() -> int:
         BY_NAME[sys.argv[1]].apply()
         return reference()
     parser = argparse.ArgumentParser(prog="mutants", description="The reference target with one fault.")
-    parser.add_argument("names", nargs="*", help="mutants, or patterns with *; one alone is started as a target")
+    parser.add_argument(
+        "names", nargs="*", help="mutants, or patterns with *; one alone is started as a target"
+    )
     parser.add_argument("--play", action="store_true", help="see that each is caught by what has to catch it")
-    parser.add_argument("--all", action="store_true", help="with every case in every role, and not with a chapter")
-    parser.add_argument("--without", action="append", default=[], help="with --all: a chapter that is left out")
+    parser.add_argument(
+        "--all", action="store_true", help="with every case in every role, and not with a chapter"
+    )
+    parser.add_argument(
+        "--without", action="append", default=[], help="with --all: a chapter that is left out"
+    )
     parser.add_argument("--json", action="store_true", help="what came of each in a line of JSON")
     parser.add_argument("--page", choices=["write", "check"], help="write the page about them, or compare it")
     options = parser.parse_args()

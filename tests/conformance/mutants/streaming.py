@@ -277,4 +277,8 @@ def deadline_not_sent() -> None:
     @around(calling, "outgoing_context")
     def _(strict: Any, *about: Any) -> Any:
         context = strict(*about)
-        return None if context is None or context.trace is None else msgspec.structs.replace(context, remaining=None)
+        return (
+            None
+            if context is None or context.trace is None
+            else msgspec.structs.replace(context, remaining=None)
+        )

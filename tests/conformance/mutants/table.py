@@ -1,13 +1,16 @@
-"""All mutants, by chapter of the standard."""
+"""All mutants, by the clauses of the standard."""
 
 from __future__ import annotations
 
+from graftwire.conformance.coverage import clauses
 from graftwire.conformance.roles import BOTH, Link
 
-from . import framing, opening, calling, streaming, leaving, links, hiding  # noqa: F401, I001 - they enter in this order
+from . import calling, framing, hiding, leaving, links, opening, streaming  # noqa: F401 - they enter their mutants
 from .mutant import REGISTER, Mutant
 
-MUTANTS: tuple[Mutant, ...] = tuple(REGISTER)
+_ORDER = list(clauses())
+
+MUTANTS: tuple[Mutant, ...] = tuple(sorted(REGISTER, key=lambda each: _ORDER.index(each.clause)))
 UNBROKEN: dict[Link, Mutant] = {
     link: Mutant(f"unbroken.{link}", "", "Nothing is wrong.", (), BOTH, link, "", lambda: None)
     for link in (Link.TCP, Link.TLS, Link.WS)
