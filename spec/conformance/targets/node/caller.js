@@ -110,12 +110,18 @@ export class Caller {
   async begin({ target, shape, positional, deadline, trace, credential, signal }) {
     const session = this.#session;
     const body = encodeValue([positional, new Map()]);
+    if (credential && !session.setup.trust.mayProve(session.link)) throw new CallError(CODE.UNAUTHENTICATED, null, false);
+    const frame = () => ({
+      kind: KIND.CALL, id: session.calls.myLast + 2, shape, target, context: contextOf(deadline, trace),
+      credential: credential ?? null, body,
+    });
     const stop = () => {
       this.#goOn();
       if (signal.aborted) throw new CallError(CODE.CANCELLED, null, false);
       if (performance.now() >= deadline) throw new CallError(CODE.DEADLINE_EXCEEDED, null, false);
+      if (session.core.isOpen && !session.fits(frame())) throw new CallError(CODE.TOO_LARGE, null, false);
     };
-    const alarm = deadline && setTimeout(() => session.wake(), deadline - performance.now());
+    const alarm = deadline && setTimeout(() => session.wake(), left(deadline));
     try {
       stop();
       // others wait, too: between the last look and the CALL there must be no await
@@ -126,13 +132,9 @@ export class Caller {
     } finally {
       clearTimeout(alarm);
     }
-    const context = contextOf(deadline, trace);
-    const id = session.calls.myLast + 2;
-    const frame = { kind: KIND.CALL, id, shape, target, context, credential: credential ?? null, body };
-    if (!session.fits(frame)) throw new CallError(CODE.TOO_LARGE, null, false);
-    const outgoing = new Outgoing(session, session.send(frame));
-    this.#outgoing.set(id, outgoing);
-    if (deadline) outgoing.timer = setTimeout(() => this.#late(outgoing), deadline - performance.now());
+    const outgoing = new Outgoing(session, session.send(frame()));
+    this.#outgoing.set(outgoing.call.id, outgoing);
+    if (deadline) outgoing.timer = setTimeout(() => this.#late(outgoing), left(deadline));
     return outgoing;
   }
 
@@ -198,9 +200,12 @@ export class Caller {
   }
 }
 
+/** The milliseconds until a deadline; no more than CTX-2, and a timer of Node.js, can have. */
+const left = (deadline) => Math.min(LONGEST, deadline - performance.now());
+
 function contextOf(deadline, trace) {
   const context = new Map();
-  if (deadline) context.set(1, Math.min(LONGEST, Math.max(1, Math.floor(deadline - performance.now()))));
+  if (deadline) context.set(1, Math.max(1, Math.floor(left(deadline))));
   if (trace) context.set(2, trace);
   return context.size ? context : null;
 }

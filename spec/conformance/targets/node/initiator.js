@@ -14,13 +14,13 @@ const nameOf = ({ code, ran }) => ({ code: CODE_NAMES[code], ran });
 
 /** Answer activities until the lines end, or say `stop`. */
 export async function initiate(opening, setup, lines) {
-  const leaving = new Map();
+  const leaving = new Map(); // what ends an activity, by its id
   say({ ready: true, name: setup.name, implements: setup.implements });
   for await (const asked of lines) {
     if (asked.command === 'stop') return;
     if (asked.leave) leaving.get(asked.id)?.();
     else {
-      const left = new Promise((resolve) => leaving.set(asked.id, () => resolve({ outcome: 'ended', code: 'none' })));
+      const left = new Promise((resolve) => leaving.set(asked.id, resolve));
       answer(asked, opening, setup, left).then((told) => {
         leaving.delete(asked.id);
         say({ id: asked.id, ...told });
@@ -39,7 +39,12 @@ async function answer(asked, opening, setup, left) {
     return { outcome: error instanceof UrlRefused ? 'refused' : 'no-link' };
   }
   const session = new Session(link, 'initiator', setup);
-  const told = await Promise.race([left, doIt(asked, session)]);
+  let told = { outcome: 'ended', code: 'none' }; // where it is left before it is done
+  const done = async () => {
+    told = await doIt(asked, session);
+    if (asked.stay) await session.ended;
+  };
+  await Promise.race([left, done()]);
   await session.leave();
   return told;
 }

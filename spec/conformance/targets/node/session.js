@@ -24,7 +24,8 @@ export class Session {
   #discarded = 0;
   #isOver = false; // nothing more is written, but what the link does to close
   #left = false; // the final GOAWAY in peace was sent
-  #leaving = false;
+  #leaving = false; // no new calls are made
+  #wantsToLeave = false; // whatever the other side says
   #code = CODE.NONE;
   #end;
   #afterPong;
@@ -64,9 +65,8 @@ export class Session {
   /** Send a frame, behind all that was sent before. `written` is called when it can't be taken back any more. */
   send(frame, written) {
     if (this.#isOver) return undefined;
-    const bytes = encodeFrame(frame);
-    const call = this.core.sent(frame);
-    this.#outbox.push({ bytes, written });
+    this.#outbox.push({ bytes: encodeFrame(frame), written });
+    const call = this.core.sent(frame); // behind that: what ACCEPTED sets free may be answered at once
     this.#write();
     return call;
   }
@@ -251,7 +251,7 @@ export class Session {
 
   /** Leave in peace as soon as no call is open (LEAVE-9); resolves when the link is closed. */
   async leave() {
-    this.#leaving = true;
+    this.#leaving = this.#wantsToLeave = true;
     this.wake();
     this.keeper.leaveBy(() => this.#leaveNow());
     if (this.core.isOpen) this.#leaveIfIdle();
@@ -297,7 +297,10 @@ export class Session {
   }
 
   #leaveIfIdle() {
-    if (!this.#leaving || this.#isOver || !this.core.isOpen || !this.calls.idle || this.core.isJudging) return;
+    if (!this.#leaving || this.#isOver || !this.core.isOpen || this.core.isJudging) return;
+    // calls of this side may need callbacks (LEAVE-3); without any, the other side is told at once
+    if (this.#wantsToLeave && this.calls.mine.size === 0) this.#finalGoaway();
+    if (!this.calls.idle) return;
     this.#finalGoaway();
     if (this.#outbox.length === 0 && !this.#isOver) this.#over();
   }
