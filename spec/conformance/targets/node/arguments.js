@@ -2,7 +2,7 @@
 // path (section 11): it names parameters, and never a value.
 
 import { CODE, CallError, ValueRefused } from './standard.js';
-import { decodeValue, encodeValue } from './values.js';
+import { decodeValue, encodeValue, isReference } from './values.js';
 
 /** The ERROR bad-arguments for what stands at this path. */
 export function badArguments(path) {
@@ -44,9 +44,10 @@ export function bind(parameters, positional, named) {
 
 // ---------------------------------------------------------------- types (VAL-21): no change of type in silence
 
-export const any = (value) => value;
+export const any = (value) => (isReference(value) ? undefined : value);
 export const integer = (value) => (typeof value === 'bigint' ? value : undefined);
 export const text = (value) => (typeof value === 'string' ? value : undefined);
+export const reference = (value) => (isReference(value) ? value : undefined);
 export const bytes = (value) => (Buffer.isBuffer(value) ? value : undefined);
 
 /** An integer is taken for a float if the float holds it exactly. */

@@ -1,8 +1,8 @@
 // Calls that this side makes, and the proof of who it is that may come before them.
 
 import { Items } from './items.js';
-import { CODE, CallError, KIND, SERVER_STREAM, SessionError, ValueRefused } from './standard.js';
-import { decodeValue, encodeValue } from './values.js';
+import { CODE, CallError, KIND, SERVER_STREAM, ValueRefused } from './standard.js';
+import { decodeValue, encodeValue, isReference } from './values.js';
 
 const LONGEST = 2 ** 31 - 1; // milliseconds of a deadline (CTX-2)
 
@@ -10,10 +10,12 @@ const LONGEST = 2 ** 31 - 1; // milliseconds of a deadline (CTX-2)
 class Outgoing {
   #session;
 
-  constructor(session, call) {
+  constructor(session, call, given, takesReference) {
     this.#session = session;
     this.call = call;
-    this.items = new Items((cost, dropped) => session.consumed(call, cost, dropped));
+    this.given = given; // references that its arguments carried
+    this.takesReference = takesReference; // whether a result that is one is of use
+    this.items = new Items((body, dropped) => session.consumed(call, body, dropped));
     if (!(call.shape & SERVER_STREAM)) this.items.end();
     this.terminal = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
     this.terminal.catch(() => {}); // whoever has given the call up does not ask
@@ -105,11 +107,13 @@ export class Caller {
   /** Make a call, as soon as the other side takes it. Raises CallError where it was not sent.
    *
    * `positional` are the arguments; `deadline` is in milliseconds, of performance.now(); `trace` and `credential` are
-   * as frames have them; `signal`, once aborted (and the session woken), keeps the call from being made.
+   * as frames have them; `signal`, once aborted (and the session woken), keeps the call from being made. Who is not
+   * `patient` does not wait for a free slot (CALL-15). A reference is a result only where `takesReference` says so.
    */
-  async begin({ target, shape, positional, deadline, trace, credential, signal }) {
+  async begin({ target, shape, positional, deadline, trace, credential, signal, patient = true, takesReference }) {
     const session = this.#session;
-    const body = encodeValue([positional, new Map()]);
+    const encode = () => session.references.encode([positional, new Map()]);
+    let { body, given } = encode();
     if (credential && !session.setup.trust.mayProve(session.link)) throw new CallError(CODE.UNAUTHENTICATED, null, false);
     const frame = () => ({
       kind: KIND.CALL, id: session.calls.myLast + 2, shape, target, context: contextOf(deadline, trace),
@@ -126,13 +130,16 @@ export class Caller {
       stop();
       // others wait, too: between the last look and the CALL there must be no await
       while (!(session.core.isOpen && session.calls.mayCall(body.length))) {
+        if (!patient) throw new CallError(CODE.OVERLOADED, null, false);
         await session.changed();
+        if (given.length > 0) ({ body, given } = encode()); // others have given references meanwhile
         stop();
       }
     } finally {
       clearTimeout(alarm);
     }
-    const outgoing = new Outgoing(session, session.send(frame()));
+    session.references.gave(given, session.judge.subject);
+    const outgoing = new Outgoing(session, session.send(frame()), given, takesReference);
     this.#outgoing.set(outgoing.call.id, outgoing);
     if (deadline) outgoing.timer = setTimeout(() => this.#late(outgoing), left(deadline));
     return outgoing;
@@ -151,20 +158,39 @@ export class Caller {
 
   terminal(call, frame) {
     const outgoing = this.#outgoing.get(call.id);
-    this.#outgoing.delete(call.id);
-    if (frame.kind === KIND.RESULT) {
+    if (frame.kind === KIND.ERROR) this.#session.references.forget(outgoing.given);
+    if (call.cancelled) {
+      if (frame.body !== null) this.#session.references.discard(frame.body);
+      outgoing.settle(undefined, new CallError(CODE.CANCELLED));
+    } else if (frame.kind === KIND.RESULT) {
       try {
-        outgoing.settle(this.plainValue(frame.body));
+        outgoing.settle(outgoing.takesReference ? this.#reference(frame.body) : this.plainValue(frame.body));
       } catch (error) {
         if (!(error instanceof CallError)) throw error;
         outgoing.settle(undefined, error);
       }
     } else outgoing.settle(undefined, errorOf(frame));
+    this.#outgoing.delete(call.id); // not before: where a wrong reference ends the session, it ends with that
   }
 
   /** The value in the body of a RESULT or ITEM. A reference is of no use here, and is released (REF-5). */
   plainValue(body) {
-    const session = this.#session;
+    const { value, references } = this.#decode(body);
+    if (references.length === 0) return value;
+    this.#session.guard(() => this.#session.references.discard(body));
+    throw new CallError(CODE.INTERNAL);
+  }
+
+  /** The reference that a RESULT is, as a Remote; any other value as it is. */
+  #reference(body) {
+    const { value, references } = this.#decode(body);
+    if (references.length === 0) return value;
+    this.#session.references.check(references);
+    if (isReference(value)) return this.#session.references.hold(value);
+    return this.plainValue(body);
+  }
+
+  #decode(body) {
     let found;
     try {
       found = decodeValue(body);
@@ -172,17 +198,15 @@ export class Caller {
       if (!(error instanceof ValueRefused)) throw error;
       throw new CallError(CODE.INTERNAL); // what the other side sent is no value: the call fails, and not the session
     }
-    const { value, references } = found;
-    if (references.length === 0) return value;
-    const isWrong = (id, index) => session.calls.isMine(id) || references.indexOf(id) !== index;
-    if (references.some(isWrong)) throw new SessionError('REF-1');
-    for (const reference of references) session.send({ kind: KIND.RELEASE, reference });
-    throw new CallError(CODE.INTERNAL);
+    return found;
   }
 
   /** The other side will not run these calls (LEAVE-5). */
   neverRan(calls) {
-    for (const { id } of calls) this.#fail(id, new CallError(CODE.UNAVAILABLE, null, false));
+    for (const { id } of calls) {
+      this.#session.references.forget(this.#outgoing.get(id)?.given ?? []);
+      this.#fail(id, new CallError(CODE.UNAVAILABLE, null, false));
+    }
   }
 
   #fail(id, error) {

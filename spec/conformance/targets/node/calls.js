@@ -26,6 +26,7 @@ class Call {
     this.credit = credit;
     this.allowed = allowed;
     this.held = false; // AUTH-6
+    this.failed = false; // a call of the other side: its terminal was ERROR
   }
 }
 
@@ -208,6 +209,7 @@ export class Calls {
       case KIND.RESULT:
       case KIND.ERROR:
         this.theirs.get(frame.id).answered = true;
+        this.theirs.get(frame.id).failed = frame.kind === KIND.ERROR;
         return undefined;
       case KIND.ITEM:
         return this.#sentItem(frame);

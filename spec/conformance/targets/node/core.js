@@ -21,8 +21,8 @@ const bad = (clause, code) => {
 /** The core of a session.
  *
  * `listener` has the methods opened(hello), auth(frame), challenged(frame), accepted(), call(call, frame),
- * terminal(call, frame), item(call, frame), ended(call), cancelled(call), credited(), ping(counter), pong(),
- * neverRan(calls) and goaway(frame). An item without a call was for one that is ignored (CALL-13). A listener may close
+ * terminal(call, frame), item(call, frame), ended(call), cancelled(call), credited(), released(reference),
+ * ping(counter), pong(), neverRan(calls) and goaway(frame). An item without a call was for one that is ignored (CALL-13). A listener may close
  * the session at any time, by `closed`.
  */
 export class Core {
@@ -160,7 +160,7 @@ export class Core {
       case KIND.GOAWAY:
         return this.#readGoaway(frame);
       default:
-        return bad('REF-2'); // RELEASE, and this side has never given a reference
+        return this.#hold(this.isJudging, () => listener.released(frame.reference));
     }
   }
 
@@ -173,14 +173,17 @@ export class Core {
 
   #take(call, frame) {
     call.held = false;
-    if (Array.isArray(frame.target)) bad('REF-3'); // this side has never given a reference
     this.listener.call(call, frame);
     this.taken = call.id;
   }
 
   #deliver(call, event) {
-    if (call?.held) this.#held.push(() => event(call));
-    else event(call);
+    this.#hold(call?.held, () => event(call));
+  }
+
+  #hold(waits, event) {
+    if (waits) this.#held.push(event);
+    else event();
   }
 
   #readPing({ counter }) {

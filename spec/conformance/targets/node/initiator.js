@@ -4,9 +4,9 @@ import { say } from './lines.js';
 import { UrlRefused, dial } from './links/dial.js';
 import { Session } from './session.js';
 import { CLIENT_STREAM, CODE_NAMES, CallError, SERVER_STREAM } from './standard.js';
-import { decodeValue, encodeValue } from './values.js';
+import { Callable, decodeValue, encodeValue } from './values.js';
 
-const SHAPES = { call: 0, stream: SERVER_STREAM, upload: CLIENT_STREAM, exchange: SERVER_STREAM | CLIENT_STREAM };
+const SHAPES = { call: 0, callback: 0, reference: 0, stream: SERVER_STREAM, upload: CLIENT_STREAM, exchange: SERVER_STREAM | CLIENT_STREAM };
 
 const decoded = (hex) => decodeValue(Buffer.from(hex, 'hex')).value;
 const encoded = (value) => encodeValue(value).toString('hex');
@@ -50,7 +50,7 @@ async function answer(asked, opening, setup, left) {
 }
 
 async function doIt(line, session) {
-  const asked = { do: 'hold', target: 'Conformance.echo', arguments: '80', items: [], times: 1, ...line };
+  const asked = { do: 'hold', target: 'Conformance.echo', arguments: '80', items: [], times: 1, then: [], ...line };
   try {
     if (asked.auth) await session.caller.prove(proofOf(asked.auth));
     return await activity(asked, session);
@@ -69,7 +69,7 @@ async function activity(asked, session) {
     await session.leave();
     return { outcome: 'ended', code: CODE_NAMES[await session.ended] };
   }
-  if (!(asked.do in SHAPES)) return { outcome: 'unable', why: 'this target has no references' };
+  if (!(asked.do in SHAPES)) return { outcome: 'unable', why: 'there is no such activity' };
   if (asked.times === 1) return makeCall(asked, session);
   const calls = Array.from({ length: asked.times }, () => makeCall(asked, session));
   return { outcome: 'several', outcomes: await Promise.all(calls) };
@@ -88,32 +88,52 @@ async function makeCall(asked, session) {
     givenUp.signal.addEventListener('abort', () => resolve({ outcome: 'cancelled', items }));
   });
   let call;
+  let called = 0;
+  const callback = new Callable((value) => {
+    called++;
+    return value;
+  });
   const made = async () => {
-    call = await session.caller.begin(requestOf(asked, givenUp.signal));
+    call = await session.caller.begin(requestOf(asked, givenUp.signal, callback));
     const sends = asked.do === 'upload' || asked.do === 'exchange';
     const most = asked.do === 'stream' ? asked.take ?? Infinity : Infinity;
     const [isWhole] = await Promise.all([take(call, session, most, items), sends && upload(call, asked.items)]);
     if (!isWhole) return { outcome: 'cancelled', items };
-    return { outcome: 'result', value: encoded(await call.terminal), items };
+    let value = await call.terminal;
+    if (asked.do === 'reference') value = await callOn(value, asked.then, givenUp.signal);
+    return { outcome: 'result', value: encoded(value), items, called };
   };
   try {
     return await Promise.race([aborted, made()]);
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
-    return { outcome: 'error', ...nameOf(error), items };
+    return { outcome: 'error', ...nameOf(error), items, called };
   } finally {
     clearTimeout(timer);
     call?.cancel(); // does nothing to a call that is closed
   }
 }
 
-function requestOf(asked, signal) {
+/** Call a reference with each of these arguments, and release it; the last result. */
+async function callOn(remote, then, signal) {
+  let value = null;
+  try {
+    for (const each of then) value = await remote.call({ signal }, decoded(each));
+  } finally {
+    remote.release();
+  }
+  return value;
+}
+
+function requestOf(asked, signal, callback) {
   const { trace, deadline, credential } = asked;
+  const positional = decoded(asked.arguments);
   return {
     signal,
+    takesReference: asked.do === 'reference',
     target: asked.target,
     shape: SHAPES[asked.do],
-    positional: decoded(asked.arguments),
+    positional: asked.do === 'callback' ? [callback, ...positional] : positional,
     deadline: deadline == null ? undefined : performance.now() + deadline * 1_000,
     trace: trace && [Buffer.from(trace.trace_id, 'hex'), Buffer.from(trace.parent_id, 'hex'), trace.flags],
     credential: credential && Object.values(proofOf(credential)),

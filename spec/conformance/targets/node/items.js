@@ -1,8 +1,6 @@
 // The items of a stream that comes in. They wait here for whoever reads them, as far as credit lets them come; what is
 // read, or dropped, is given back to the session, which returns it to the other side as CREDIT (CREDIT-6).
 
-import { ITEM_COST } from './standard.js';
-
 export class Items {
   #consumed;
   #bodies = [];
@@ -11,13 +9,13 @@ export class Items {
   #dropping = false;
   #wake = () => {};
 
-  /** `consumed(cost, dropped)` is told of each item that was used up. */
+  /** `consumed(body, dropped)` is told of each item that was used up. */
   constructor(consumed) {
     this.#consumed = consumed;
   }
 
   push(body) {
-    if (this.#dropping) this.#consumed(body.length + ITEM_COST, true);
+    if (this.#dropping) this.#consumed(body, true);
     else this.#bodies.push(body);
     this.#wake();
   }
@@ -32,7 +30,7 @@ export class Items {
   /** Whatever is here, and whatever still comes, is shown to nobody. */
   drop() {
     this.#dropping = true;
-    for (const body of this.#bodies.splice(0)) this.#consumed(body.length + ITEM_COST, true);
+    for (const body of this.#bodies.splice(0)) this.#consumed(body, true);
   }
 
   /** The body of the next item; undefined at the end. Raises the reason of `signal` when that is aborted. */
@@ -45,7 +43,7 @@ export class Items {
     }
     signal?.throwIfAborted();
     const body = this.#bodies.shift();
-    if (body !== undefined) this.#consumed(body.length + ITEM_COST, false);
+    if (body !== undefined) this.#consumed(body, false);
     else if (this.#error !== undefined) throw this.#error;
     return body;
   }

@@ -41,17 +41,33 @@ export class Judge {
     this.#trust = trust;
   }
 
-  /** Who makes this call (step 1 of CALL-11), or undefined for anonymous callers where they are let in. */
+  /** The subject of the other side in this session; undefined before it has proved one. */
+  get subject() {
+    return this.#identity?.subject;
+  }
+
+  /** The subject that makes a call of a name (steps 1 and 2 of CALL-11); undefined for anonymous callers. */
   callerOf(credential) {
-    let identity = this.#identity;
-    if (credential !== null) {
-      const [scheme, proof] = credential;
-      const mayBe = scheme === ONE_ROUND && this.#trust.mayProve(this.#session.link);
-      identity = mayBe ? this.#trust.subjectOf(scheme, proof) : undefined;
-    }
-    const isAnonymous = credential === null && this.#trust.anonymous;
-    if (identity === undefined && !isAnonymous) throw new CallError(CODE.UNAUTHENTICATED);
+    const identity = this.#identityOf(credential);
+    if (identity === undefined && !this.#trust.anonymous) throw new CallError(CODE.UNAUTHENTICATED);
     if (identity !== undefined && !identity.may_call) throw new CallError(CODE.DENIED);
+    return identity?.subject;
+  }
+
+  /** The same for a call on a reference: it is for the subject that it was given to, and for nobody else (REF-6). */
+  holderOf(credential, givenTo) {
+    const subject = this.#identityOf(credential)?.subject;
+    if (subject !== givenTo) throw new CallError(CODE.DENIED);
+    return subject;
+  }
+
+  #identityOf(credential) {
+    if (credential === null) return this.#identity;
+    const [scheme, proof] = credential;
+    const mayBe = scheme === ONE_ROUND && this.#trust.mayProve(this.#session.link);
+    const identity = mayBe ? this.#trust.subjectOf(scheme, proof) : undefined;
+    if (identity === undefined) throw new CallError(CODE.UNAUTHENTICATED); // no falling back (AUTH-9)
+    return identity;
   }
 
   /** An AUTH was read, the `round`-th of its exchange: accept it, ask for more, or refuse. */

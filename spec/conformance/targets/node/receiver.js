@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 
 import { any, badArguments, bind, decodeArguments } from './arguments.js';
 import { Items } from './items.js';
-import { CLIENT_STREAM, CODE, CallError, ITEM_COST, KIND, SessionError, ValueRefused } from './standard.js';
-import { decodeValue, encodeValue } from './values.js';
+import { CLIENT_STREAM, CODE, CallError, KIND, SessionError, ValueRefused } from './standard.js';
+import { decodeValue, encodeValue, isReference } from './values.js';
 
 /** An exception that a method declares: it crosses the link with its name, message and fields (a Map). */
 export class Declared extends Error {
@@ -19,11 +19,14 @@ export class Declared extends Error {
 /** One call that is running. `signal` is aborted, with a CallError as its reason, when it is to end early. */
 class Running {
   #abort = new AbortController();
+  deadline; // of performance.now(), if it has one
+  remotes = []; // references that came with the arguments
+  subject; // who calls; undefined: nobody in particular
 
   constructor(call, session) {
     this.call = call;
     this.signal = this.#abort.signal;
-    this.items = new Items((cost, dropped) => session.consumed(call, cost, dropped));
+    this.items = new Items((body, dropped) => session.consumed(call, body, dropped));
     this.session = session;
     if (!(call.shape & CLIENT_STREAM)) this.items.end();
   }
@@ -57,43 +60,55 @@ export class Receiver {
     const running = new Running(call, this.#session);
     this.#running.set(call.id, running);
     try {
-      const [method, given] = this.#prepare(frame);
+      const [method, given] = this.#prepare(running, frame);
       const remaining = frame.context?.get(1);
-      if (remaining !== undefined) this.#setDeadline(running, call.readAt + remaining - performance.now());
+      if (remaining !== undefined) this.#setDeadline(running, call.readAt + remaining);
       if (call.cancelled) running.abort(CODE.CANCELLED); // while it was held
       running.signal.throwIfAborted();
-      this.#run(running, method, given);
+      const held = given.map((value) => this.#session.references.hold(value));
+      running.remotes = held.filter((value, index) => value !== given[index]);
+      this.#run(running, method, held);
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       this.#answer(running, error);
     }
   }
 
-  #prepare({ credential, target, shape, body }) {
-    this.#session.judge.callerOf(credential);
-    const method = this.#service.find(target);
+  #prepare(running, { credential, target, shape, body }) {
+    const method = Array.isArray(target)
+      ? this.#givenMethod(running, credential, target)
+      : this.#namedMethod(running, credential, target);
     if (method === undefined) throw new CallError(CODE.UNKNOWN_TARGET);
     if (method.shape !== shape) throw badArguments('shape');
     const { positional, named, references } = orRefused(() => decodeArguments(body), '');
-    this.#refuseReferences(references, '');
-    return [method, bind(method.parameters ?? [], positional, named)];
+    this.#session.references.check(references);
+    const given = bind(method.parameters ?? [], positional, named);
+    // a reference may stand where a parameter asks for one, and nowhere inside another value
+    if (references.length > given.filter(isReference).length) throw badArguments('');
+    return [method, given];
   }
 
-  /** Nothing here takes a reference. A wrong one ends the session all the same (REF-1). */
-  #refuseReferences(references, path) {
-    const isWrong = (id, index) => this.#session.calls.isMine(id) || references.indexOf(id) !== index;
-    if (references.some(isWrong)) throw new SessionError('REF-1');
-    if (references.length > 0) throw badArguments(path);
+  #namedMethod(running, credential, target) {
+    running.subject = this.#session.judge.callerOf(credential);
+    return this.#service.find(target);
   }
 
-  #setDeadline(running, milliseconds) {
+  #givenMethod(running, credential, [id, name]) {
+    const { callable, subject } = this.#session.references.find(id);
+    running.subject = this.#session.judge.holderOf(credential, subject);
+    return callable.withdrawn || name !== '' ? undefined : this.#service.callable(callable);
+  }
+
+  #setDeadline(running, deadline) {
+    running.deadline = deadline;
+    const milliseconds = deadline - performance.now();
     if (milliseconds <= 0) running.abort(CODE.DEADLINE_EXCEEDED);
     else running.timer = setTimeout(() => running.abort(CODE.DEADLINE_EXCEEDED), milliseconds);
   }
 
   item(call, body) {
     const running = this.#running.get(call.id);
-    if (running === undefined) this.#session.consumed(call, body.length + ITEM_COST, true); // STREAM-4
+    if (running === undefined) this.#session.consumed(call, body, true); // STREAM-4
     else running.items.push(body);
   }
 
@@ -119,6 +134,7 @@ export class Receiver {
       const { signal } = running;
       const context = {
         signal,
+        running,
         items: this.#itemsOf(running, method.items ?? any),
         send: (value) => this.#sendItem(running, value),
       };
@@ -127,6 +143,7 @@ export class Receiver {
       outcome = error;
     }
     // CANCEL-4: only here has the user's code ended
+    if (outcome instanceof SessionError) this.#session.fail(outcome); // a wrong reference in an item
     if (this.#session.isOver) this.#forget(running);
     else this.#answer(running, outcome);
   }
@@ -137,7 +154,8 @@ export class Receiver {
       if (body === undefined) return;
       const path = `items[${index}]`;
       const { value, references } = orRefused(() => decodeValue(body), path);
-      this.#refuseReferences(references, path);
+      this.#session.references.check(references);
+      if (references.length > 0) throw badArguments(path);
       const item = type(value);
       if (item === undefined) throw badArguments(path);
       yield item;
@@ -160,9 +178,12 @@ export class Receiver {
 
   #answer(running, outcome) {
     const { call } = running;
-    let frame = this.#terminal(call.id, outcome);
-    if (!this.#session.fits(frame)) frame = errorFrame(call.id, CODE.TOO_LARGE);
+    const { references } = this.#session;
+    let { frame, given = [] } = this.#terminal(call.id, outcome);
+    if (!this.#session.fits(frame)) [frame, given] = [errorFrame(call.id, CODE.TOO_LARGE), []];
     this.#forget(running);
+    references.callEnded(running.remotes, frame.kind === KIND.ERROR);
+    references.gave(given, running.subject);
     this.#session.send(frame, () => this.#session.calls.wrote(call));
     running.items.drop(); // behind the terminal, so that no credit is given for a stream that has ended with it
   }
@@ -172,17 +193,21 @@ export class Receiver {
     this.#running.delete(running.call.id);
   }
 
+  /** The frame, and the references that it gives. */
   #terminal(id, outcome) {
     try {
-      if (!(outcome instanceof Error)) return { kind: KIND.RESULT, id, body: encodeValue(outcome.value) };
-      if (outcome instanceof CallError) return errorFrame(id, outcome.code, outcome.body);
+      if (!(outcome instanceof Error)) {
+        const { body, given } = this.#session.references.encode(outcome.value);
+        return { frame: { kind: KIND.RESULT, id, body }, given };
+      }
+      if (outcome instanceof CallError) return { frame: errorFrame(id, outcome.code, outcome.body) };
       if (outcome instanceof Declared) {
         const { name, message, fields } = outcome;
-        return errorFrame(id, CODE.APPLICATION, encodeValue([name, message, fields]));
+        return { frame: errorFrame(id, CODE.APPLICATION, encodeValue([name, message, fields])) };
       }
-      return this.#internal(id, outcome);
+      return { frame: this.#internal(id, outcome) };
     } catch (error) {
-      return this.#internal(id, error); // what can't be encoded is the method's fault
+      return { frame: this.#internal(id, error) }; // what can't be encoded is the method's fault
     }
   }
 

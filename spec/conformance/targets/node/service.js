@@ -1,9 +1,9 @@
-// The interface `Conformance` that every target hosts (TARGETS.md), but for the methods that need references. Integers
-// are BigInt here, as in values.js.
+// The interface `Conformance` that every target hosts (TARGETS.md). Integers are BigInt here, as in values.js.
 
-import { any, bytes, float, integer, orNull, record, text } from './arguments.js';
+import { any, bytes, float, integer, orNull, record, reference, text } from './arguments.js';
 import { Declared } from './receiver.js';
-import { CLIENT_STREAM, SERVER_STREAM } from './standard.js';
+import { CLIENT_STREAM, CODE, CallError, SERVER_STREAM } from './standard.js';
+import { Callable } from './values.js';
 
 const LARGEST_RESULT = 2 ** 26; // bytes that `zeros` makes at the most: more than any frame holds, and no danger
 const BOTH = SERVER_STREAM | CLIENT_STREAM;
@@ -23,6 +23,8 @@ class Counters extends Map {
 const counted = new Counters();
 const running = new Counters();
 const cancelled = new Counters();
+const kept = new Map(); // references of the other side, by key
+const given = new Map(); // callables of this side, by key
 
 /** Count a call with this key while `run` goes on, and whether it was cancelled. */
 async function during(key, signal, run) {
@@ -93,11 +95,51 @@ async function breaks([count], { send }, crash) {
   crash();
 }
 
+/** Call a reference for the call that is `running`. What becomes of it is no outcome of this call, but a failure of it:
+ * its codes say that no user code ran, and some has.
+ */
+async function callOn(remote, value, running) {
+  try {
+    return await remote.call(running, [value]);
+  } catch (error) {
+    running.signal.throwIfAborted();
+    if (performance.now() >= running.deadline) throw new CallError(CODE.DEADLINE_EXCEEDED);
+    throw new Error(`the call of the reference failed: ${error.message}`);
+  }
+}
+
+function keep([name, remote]) {
+  remote.kept = true;
+  kept.set(name, remote);
+}
+
+function letGo([name]) {
+  kept.get(name).release();
+  kept.delete(name);
+}
+
+function give([name]) {
+  const callable = new Callable((value) => {
+    counted.add(name);
+    return value;
+  });
+  given.set(name, [...(given.get(name) ?? []), callable]);
+  return callable;
+}
+
+function withdraw([name]) {
+  for (const callable of given.get(name) ?? []) callable.withdrawn = true;
+  given.delete(name);
+}
+
 const parameter = (name, type, ...more) => ({ name, type, ...(more.length ? { default: more[0] } : {}) });
 const value = (type) => [parameter('value', type)];
 const key = parameter('key', text);
+const aReference = parameter('reference', reference);
 
-/** The service that a session hosts: `find` gives a method by its target; `log` writes to standard error. */
+/** The service that a session hosts: `find` gives a method by its target, `callable` that behind a reference; `log`
+ * writes to standard error.
+ */
 export function makeService(canaries) {
   const crash = () => {
     throw new Error(canaries.exception);
@@ -152,14 +194,28 @@ export function makeService(canaries) {
     breaks: {
       shape: SERVER_STREAM,
       parameters: [parameter('count', integer)],
-      run: (given, context) => breaks(given, context, crash),
+      run: (values, context) => breaks(values, context, crash),
     },
+    call_back: {
+      parameters: [aReference, parameter('value', any)],
+      run: ([remote, sent], { running: call }) => callOn(remote, sent, call),
+    },
+    keep: { parameters: [key, aReference], run: keep },
+    call_kept: {
+      parameters: [key, parameter('value', any)],
+      run: ([name, sent], { running: call }) => callOn(kept.get(name), sent, call),
+    },
+    let_go: { parameters: [key], run: letGo },
+    give: { parameters: [key], run: give },
+    withdraw: { parameters: [key], run: withdraw },
   };
   const byTarget = new Map(
     Object.entries(methods).map(([name, method]) => [`Conformance.${name}`, { shape: 0, ...method }]),
   );
   return {
     find: (target) => byTarget.get(target),
+    /** What is called by a reference: it takes one argument, whatever that is. */
+    callable: ({ run }) => ({ shape: 0, parameters: value(any), run: ([sent]) => run(sent) }),
     log: (words) => process.stderr.write(`${words} (${canaries.log})\n`),
   };
 }

@@ -7,6 +7,7 @@ import { encodeFrame, limitsMap } from './frames.js';
 import { Judge } from './judging.js';
 import { Keeper } from './keeper.js';
 import { Receiver } from './receiver.js';
+import { References } from './references.js';
 import { BIGGEST, CODE, ITEM_COST, KIND, SessionError } from './standard.js';
 
 const DISCARDED = 65_536; // bytes that are read and dropped at the end, at the most (LEAVE-4)
@@ -35,6 +36,7 @@ export class Session {
     this.setup = setup;
     this.core = new Core(role, setup.limits, this.#listener());
     this.calls = this.core.calls;
+    this.references = new References(this);
     this.receiver = new Receiver(this, setup);
     this.caller = new Caller(this);
     this.judge = new Judge(this, setup);
@@ -102,7 +104,10 @@ export class Session {
   /** An item was used up: give the credit for it back, when half of it is due (CREDIT-6). What was dropped, or belongs
    * to a stream that has ended, counts for the session alone.
    */
-  consumed(call, cost, dropped) {
+  consumed(call, body, dropped) {
+    const cost = body.length + ITEM_COST;
+    // what an ERROR has ended is not released, and nobody holds what is in an item that is ignored (REF-4)
+    if (dropped && call !== undefined && !call.failed) this.guard(() => this.references.discard(body));
     if (!dropped && !call.answered && !(this.calls.isMine(call.id) ? call.cancelled : call.ended)) {
       call.owed += cost;
       if (call.owed * 2 >= this.setup.limits.stream_credit) {
@@ -131,7 +136,7 @@ export class Session {
       if (this.#discarded > DISCARDED) this.link.destroy();
       return;
     }
-    this.#guard(() => {
+    this.guard(() => {
       this.#unwhole += this.core.feed(bytes);
     });
     if (this.#isOver) return;
@@ -160,7 +165,7 @@ export class Session {
 
   /** The other side writes nothing more; `orderly`: it said so, as LINK-6 asks. */
   onEnd(orderly) {
-    this.#guard(() => this.core.finish());
+    this.guard(() => this.core.finish());
     if (!this.#isOver) {
       // who leaves in peace says so before (LEAVE-9)
       if (!orderly || !this.#leaving) this.#code = CODE.UNAVAILABLE;
@@ -174,7 +179,8 @@ export class Session {
     this.#end(this.#code);
   }
 
-  #guard(read) {
+  /** Do something that may find a fault of the other side's, which ends the session. */
+  guard(read) {
     if (this.#isOver) return;
     try {
       read();
@@ -201,6 +207,7 @@ export class Session {
       ended: (call) => this.receiver.ended(call),
       cancelled: (call) => this.receiver.cancelled(call),
       credited: () => {},
+      released: (reference) => this.references.released(reference),
       ping: (counter) => this.send({ kind: KIND.PONG, counter }),
       pong: () => this.#afterPong?.(),
       neverRan: (calls) => this.caller.neverRan(calls),
@@ -209,7 +216,7 @@ export class Session {
   }
 
   #item(call, body) {
-    if (call === undefined) this.consumed(call, body.length + ITEM_COST, true); // CALL-13
+    if (call === undefined) this.consumed(call, body, true); // CALL-13
     else if (this.calls.isMine(call.id)) this.caller.item(call, body);
     else this.receiver.item(call, body);
   }

@@ -32,6 +32,17 @@ export class Tagged {
   }
 }
 
+/** What travels as a reference: a function, which can be withdrawn (REF-3). */
+export class Callable {
+  withdrawn = false;
+
+  constructor(run) {
+    this.run = run;
+  }
+}
+
+export const isReference = (value) => value instanceof Tagged && value.tag === REFERENCE;
+
 function check(holds, clause) {
   if (!holds) throw new ValueRefused(clause);
 }
@@ -266,7 +277,8 @@ export function decodeValue(bytes) {
 const SIMPLES = new Map([[null, 'f6'], [false, 'f4'], [true, 'f5']]);
 
 class ValueWriter {
-  constructor() {
+  constructor(give) {
+    this.give = give;
     this.parts = [];
     this.items = 0;
   }
@@ -331,6 +343,10 @@ class ValueWriter {
         this.item(key, depth);
         this.item(each, depth);
       }
+    } else if (value instanceof Callable) {
+      check(this.give !== undefined, 'VAL-16');
+      this.#head(TAG, REFERENCE);
+      this.#head(UNSIGNED, this.give(value));
     } else {
       // sets come from the reader alone, which has seen that their elements are in order
       this.#head(TAG, value.tag);
@@ -339,9 +355,12 @@ class ValueWriter {
   }
 }
 
-/** The bytes of a value. Raises ValueRefused for one that no reader may take. */
-export function encodeValue(value) {
-  const writer = new ValueWriter();
+/** The bytes of a value. Raises ValueRefused for one that no reader may take.
+ *
+ * `give` makes the id of the reference that a Callable travels as; without it, there may be none.
+ */
+export function encodeValue(value, give) {
+  const writer = new ValueWriter(give);
   writer.item(value, 0);
   return Buffer.concat(writer.parts);
 }
