@@ -20,8 +20,8 @@ export function decodeArguments(body) {
 
 /** The arguments in the order of the parameters, each as its type takes it. Raises CallError.
  *
- * A parameter is {name, type, default}; it is needed unless it has a default. A type is a function: it gives the value
- * that the method gets, or undefined for one that is not of the type.
+ * A parameter is {name, type, default}; it is needed unless it has a default. A type is {take, metadata}: `take` gives
+ * the value that the method gets, or undefined for one that is not of the type; `metadata` is META-7.
  */
 export function bind(parameters, positional, named) {
   if (positional.length > parameters.length) throw badArguments(`arguments[${parameters.length}]`);
@@ -36,7 +36,7 @@ export function bind(parameters, positional, named) {
       if (!('default' in parameter)) throw badArguments(path);
       return parameter.default;
     }
-    const value = parameter.type(byPosition ? positional[index] : named.get(parameter.name));
+    const value = parameter.type.take(byPosition ? positional[index] : named.get(parameter.name));
     if (value === undefined) throw badArguments(path);
     return value;
   });
@@ -44,26 +44,35 @@ export function bind(parameters, positional, named) {
 
 // ---------------------------------------------------------------- types (VAL-21): no change of type in silence
 
-export const any = (value) => (isReference(value) ? undefined : value);
-export const integer = (value) => (typeof value === 'bigint' ? value : undefined);
-export const text = (value) => (typeof value === 'string' ? value : undefined);
-export const reference = (value) => (isReference(value) ? value : undefined);
-export const bytes = (value) => (Buffer.isBuffer(value) ? value : undefined);
+const type = (metadata, take) => ({ metadata, take });
+
+export const any = type(0n, (value) => (isReference(value) ? undefined : value));
+export const nothing = type(1n, (value) => (value === null ? value : undefined));
+export const integer = type(3n, (value) => (typeof value === 'bigint' ? value : undefined));
+export const text = type(5n, (value) => (typeof value === 'string' ? value : undefined));
+export const bytes = type(6n, (value) => (Buffer.isBuffer(value) ? value : undefined));
+export const reference = type(13n, (value) => (isReference(value) ? value : undefined));
 
 /** An integer is taken for a float if the float holds it exactly. */
-export function float(value) {
+export const float = type(4n, (value) => {
   if (typeof value === 'number') return value;
   return typeof value === 'bigint' && BigInt(Number(value)) === value ? Number(value) : undefined;
-}
+});
 
-/** A record: a map with these fields, each {name, type, needed}, and no others. */
-export function record(fields) {
-  return (value) => {
+/** A record: a map with these fields, each {name, type, needed}. It drops others (META-2: it is not closed). */
+export function record(name, fields) {
+  const take = (value) => {
     if (!(value instanceof Map)) return undefined;
-    const fits = ({ name, type, needed }) => (value.has(name) ? type(value.get(name)) !== undefined : !needed);
-    const known = [...value.keys()].every((key) => fields.some(({ name }) => name === key));
-    return known && fields.every(fits) ? value : undefined;
+    const found = new Map();
+    for (const field of fields) {
+      const given = value.has(field.name) ? field.type.take(value.get(field.name)) : undefined;
+      if (given !== undefined) found.set(field.name, given);
+      else if (field.needed || value.has(field.name)) return undefined;
+    }
+    return found;
   };
+  return { ...type([18n, name], take), name, fields };
 }
 
-export const orNull = (type) => (value) => (value === null ? null : type(value));
+export const orNull = (other) =>
+  type([21n, [1n, other.metadata]], (value) => (value === null ? null : other.take(value)));

@@ -2,15 +2,15 @@
 
 import { randomBytes } from 'node:crypto';
 
-import { any, badArguments, bind, decodeArguments } from './arguments.js';
+import { badArguments, bind, decodeArguments } from './arguments.js';
 import { Items } from './items.js';
 import { CLIENT_STREAM, CODE, CallError, KIND, SessionError, ValueRefused } from './standard.js';
 import { decodeValue, encodeValue, isReference } from './values.js';
 
 /** An exception that a method declares: it crosses the link with its name, message and fields (a Map). */
 export class Declared extends Error {
-  constructor(name, message, fields) {
-    super(message);
+  constructor(name, message, fields, cause) {
+    super(message, { cause });
     this.name = name;
     this.fields = fields;
   }
@@ -82,7 +82,7 @@ export class Receiver {
     if (method.shape !== shape) throw badArguments('shape');
     const { positional, named, references } = orRefused(() => decodeArguments(body), '');
     this.#session.references.check(references);
-    const given = bind(method.parameters ?? [], positional, named);
+    const given = bind(method.parameters, positional, named);
     // a reference may stand where a parameter asks for one, and nowhere inside another value
     if (references.length > given.filter(isReference).length) throw badArguments('');
     return [method, given];
@@ -90,6 +90,7 @@ export class Receiver {
 
   #namedMethod(running, credential, target) {
     running.subject = this.#session.judge.callerOf(credential);
+    // who comes as far as this may call everything, and so may see it (DESCRIBE-2)
     return this.#service.find(target);
   }
 
@@ -135,7 +136,7 @@ export class Receiver {
       const context = {
         signal,
         running,
-        items: this.#itemsOf(running, method.items ?? any),
+        items: this.#itemsOf(running, method.items),
         send: (value) => this.#sendItem(running, value),
       };
       outcome = { value: (await method.run(given, context)) ?? null };
@@ -156,7 +157,7 @@ export class Receiver {
       const { value, references } = orRefused(() => decodeValue(body), path);
       this.#session.references.check(references);
       if (references.length > 0) throw badArguments(path);
-      const item = type(value);
+      const item = type.take(value);
       if (item === undefined) throw badArguments(path);
       yield item;
     }

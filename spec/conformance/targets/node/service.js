@@ -1,12 +1,15 @@
 // The interface `Conformance` that every target hosts (TARGETS.md). Integers are BigInt here, as in values.js.
 
-import { any, bytes, float, integer, orNull, record, reference, text } from './arguments.js';
+import { any, bytes, float, integer, nothing, orNull, record, reference, text } from './arguments.js';
+import { describe, metadataOf } from './describing.js';
 import { Declared } from './receiver.js';
 import { CLIENT_STREAM, CODE, CallError, SERVER_STREAM } from './standard.js';
 import { Callable } from './values.js';
 
 const LARGEST_RESULT = 2 ** 26; // bytes that `zeros` makes at the most: more than any frame holds, and no danger
 const BOTH = SERVER_STREAM | CLIENT_STREAM;
+const INTERFACE = 'Conformance';
+const USUAL = { shape: 0, parameters: [], items: null, gives: nothing, raises: [] };
 
 /** Numbers by key, which sessions share. */
 class Counters extends Map {
@@ -144,78 +147,91 @@ export function makeService(canaries) {
   const crash = () => {
     throw new Error(canaries.exception);
   };
-  const note = record([
+  const note = record('Note', [
     { name: 'id', type: integer, needed: true },
     { name: 'note', type: orNull(text), needed: false },
   ]);
   const same = ([given]) => given;
-  // a method is {shape, parameters, items, run}: unary, and with items of any type, unless it says otherwise
+  // a method is {shape, parameters, items, gives, run}: unary, without parameters, and giving null, unless it says
+  // otherwise; `gives` is the type of the items of a server stream, or else of the result
   const methods = {
-    echo: { parameters: value(any), run: same },
-    integer: { parameters: value(integer), run: same },
-    number: { parameters: value(float), run: same },
-    text: { parameters: value(text), run: same },
-    record: { parameters: value(note), run: same },
-    add: { parameters: [parameter('a', integer), parameter('b', integer, 1n)], run: ([a, b]) => a + b },
+    echo: { parameters: value(any), gives: any, run: same },
+    integer: { parameters: value(integer), gives: integer, run: same },
+    number: { parameters: value(float), gives: float, run: same },
+    text: { parameters: value(text), gives: text, run: same },
+    record: { parameters: value(note), gives: note, run: same },
+    add: {
+      parameters: [parameter('a', integer), parameter('b', integer, 1n)],
+      gives: integer,
+      run: ([a, b]) => a + b,
+    },
     default: {
       parameters: [parameter('value', text, canaries.default)],
-      run: ([given]) => BigInt([...given].length), // characters, and not halves of surrogate pairs
+      gives: integer,
+      run: ([sent]) => BigInt([...sent].length), // characters, and not halves of surrogate pairs
     },
-    size: { parameters: value(bytes), run: ([given]) => BigInt(given.length) },
-    zeros: { parameters: [parameter('count', integer)], run: ([count]) => zeros(count) },
+    size: { parameters: value(bytes), gives: integer, run: ([sent]) => BigInt(sent.length) },
+    zeros: { parameters: [parameter('count', integer)], gives: bytes, run: ([count]) => zeros(count) },
     produce: {
       shape: SERVER_STREAM,
       parameters: [parameter('count', integer), parameter('size', integer)],
+      gives: bytes,
       run: produce,
     },
-    endless: { shape: SERVER_STREAM, parameters: [key, parameter('size', integer)], run: endless },
-    sum: { shape: CLIENT_STREAM, items: integer, run: sum },
-    total: { shape: CLIENT_STREAM, items: bytes, run: total },
-    first: { shape: CLIENT_STREAM, run: first },
-    each: { shape: BOTH, run: each },
+    endless: { shape: SERVER_STREAM, parameters: [key, parameter('size', integer)], gives: bytes, run: endless },
+    sum: { shape: CLIENT_STREAM, items: integer, gives: integer, run: sum },
+    total: { shape: CLIENT_STREAM, items: bytes, gives: integer, run: total },
+    first: { shape: CLIENT_STREAM, items: any, gives: any, run: first },
+    each: { shape: BOTH, items: any, gives: any, run: each },
     hold: {
       shape: CLIENT_STREAM,
       parameters: [key],
+      items: any,
       run: ([name], { signal }) => during(name, signal, () => forEver(signal)),
     },
-    count: { parameters: [key], run: ([name]) => counted.add(name) },
-    counted: { parameters: [key], run: ([name]) => counted.of(name) },
+    count: { parameters: [key], gives: integer, run: ([name]) => counted.add(name) },
+    counted: { parameters: [key], gives: integer, run: ([name]) => counted.of(name) },
     wait: { parameters: [key], run: ([name], { signal }) => during(name, signal, () => forEver(signal)) },
     linger: { parameters: [key, parameter('seconds', float)], run: linger },
-    running: { parameters: [key], run: ([name]) => running.of(name) },
-    cancelled: { parameters: [key], run: ([name]) => cancelled.of(name) },
+    running: { parameters: [key], gives: integer, run: ([name]) => running.of(name) },
+    cancelled: { parameters: [key], gives: integer, run: ([name]) => cancelled.of(name) },
     fail: {
       parameters: [parameter('text', text), parameter('number', integer)],
+      raises: ['Refused'],
       run: ([message, number]) => {
-        throw new Declared('Refused', message, new Map([['number', number]]));
+        throw new Declared('Refused', message, new Map([['number', number]]), new Error(canaries.cause));
       },
     },
     crash: { run: crash },
     breaks: {
       shape: SERVER_STREAM,
       parameters: [parameter('count', integer)],
+      gives: integer,
       run: (values, context) => breaks(values, context, crash),
     },
     call_back: {
       parameters: [aReference, parameter('value', any)],
+      gives: any,
       run: ([remote, sent], { running: call }) => callOn(remote, sent, call),
     },
     keep: { parameters: [key, aReference], run: keep },
     call_kept: {
       parameters: [key, parameter('value', any)],
+      gives: any,
       run: ([name, sent], { running: call }) => callOn(kept.get(name), sent, call),
     },
     let_go: { parameters: [key], run: letGo },
-    give: { parameters: [key], run: give },
+    give: { parameters: [key], gives: any, run: give },
     withdraw: { parameters: [key], run: withdraw },
   };
-  const byTarget = new Map(
-    Object.entries(methods).map(([name, method]) => [`Conformance.${name}`, { shape: 0, ...method }]),
-  );
+  const hosted = new Map(Object.entries(methods).map(([name, method]) => [name, { ...USUAL, ...method }]));
+  const byTarget = new Map([...hosted].map(([name, method]) => [`${INTERFACE}.${name}`, method]));
+  const exceptions = [{ name: 'Refused', fields: [{ name: 'number', type: integer }] }];
+  byTarget.set('graftwire.describe', describe(metadataOf(INTERFACE, hosted, exceptions, [note])));
   return {
     find: (target) => byTarget.get(target),
     /** What is called by a reference: it takes one argument, whatever that is. */
-    callable: ({ run }) => ({ shape: 0, parameters: value(any), run: ([sent]) => run(sent) }),
+    callable: ({ run }) => ({ ...USUAL, parameters: value(any), gives: any, run: ([sent]) => run(sent) }),
     log: (words) => process.stderr.write(`${words} (${canaries.log})\n`),
   };
 }
