@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..case import Check, Expect, Open, Report, Send, Settle
+from ..case import Check, Expect, Open, Pause, Report, Send, Settle
 from ..frames import (
     CANCELLED,
     CLIENT,
@@ -19,6 +19,8 @@ from ..frames import (
     error,
     given,
     item,
+    ping,
+    pong,
     result,
 )
 from ..parts import ANY, Between, Frame, Key, Map, Mine, OneOf, Part, Sized, Yours
@@ -447,8 +449,14 @@ CASES = chapter(
         call_by("wait", "k", deadline=0.1),
         Expect((any_call("wait"),)),
         Expect((cancel(THEIRS),)),
+        # the call is never answered, and stays open for as long as leaving may take (LEAVE-9), which is short in this
+        # setup; so is the idle time, in which the runner has to say something
+        Pause(0.5),
+        Send((ping(),)),
+        allow=(pong(),),
         reports=Report(outcome="error", codes=("deadline-exceeded",)),
-        features=("deadlines",),
+        setup="hasty",
+        features=("deadlines", "bounds"),
     ),
     called(
         "caller.trace",
