@@ -150,10 +150,10 @@ class Conversation:
                 elif isinstance(event, Pong):
                     self.pongs.append(event.payload)
                 else:
-                    self._on_end(event)
+                    await self._on_end(event)
             self._wake()
 
-    def _on_end(self, end: End) -> None:
+    async def _on_end(self, end: End) -> None:
         self.end = end
         self.ended_at = trio.current_time()
         self.recorder.note(Direction.TARGET, end.why)
@@ -161,6 +161,8 @@ class Conversation:
             self.faults.append(Fault("FRAME-8", "the link ends inside a frame"))
         if end.code is not None and end.code not in CLOSE_CODES and not self.closed_here:
             self.faults.append(Fault("WS-5", f"a Close frame with code {end.code}"))
+        if end.orderly and not self.silent:
+            await self.half_close()  # as a peer does, so that the target need not wait for its bound
 
     async def _data(self, event: Data) -> None:
         if self._broken:

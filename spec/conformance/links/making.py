@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import os
+import select
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -263,7 +264,14 @@ class Listening:
         self._make_context = make_context
         self._recorder = recorder
         self.url = url
-        self.dialled = False  # a connection was made
+        self.dialled = False  # a connection was made, and taken here
+
+    @property
+    def waits(self) -> bool:
+        """Whether a connection was made that is not taken here yet."""
+        poll = select.poll()  # select.select would refuse the numbers of many open files
+        poll.register(self._listener.socket.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
 
     async def accept(self) -> Linked:
         """Take the next connection and shake hands. Raises NoLink."""
