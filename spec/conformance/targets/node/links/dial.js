@@ -5,7 +5,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 
 import { shakeHands } from './handshake.js';
-import { StreamLink } from './stream.js';
+import { StreamLink, hangUp } from './stream.js';
 
 const ALPN = 'graftwire/1';
 // LINK-8. There is no place for a user name, a password, a query or a fragment; stream links have no path, either.
@@ -35,7 +35,7 @@ export async function dial(url, { authority, origin, seconds }) {
   try {
     return await linkOver(socket, parts, origin);
   } catch (error) {
-    socket.destroy();
+    hangUp(socket);
     throw error;
   } finally {
     clearTimeout(timer);
@@ -49,6 +49,7 @@ function connect({ scheme, host, port, path }, authority) {
   return tls.connect({
     ...options, host, port, ca: readFileSync(authority), minVersion: 'TLSv1.2',
     servername: net.isIP(host) ? '' : host, // the name is verified in any case; a bare address has no place in SNI
+    rejectUnauthorized: false, // it would cut the link without a close_notify: `linkOver` refuses
     ALPNProtocols: scheme === 'tls' ? [ALPN] : ['http/1.1'],
   });
 }
@@ -60,6 +61,7 @@ async function linkOver(socket, { scheme, authority: host, path }, origin) {
     socket.once('error', reject);
     socket.once('close', () => reject(new Error('closed')));
   });
+  if (isSecure && !socket.authorized) throw new Error('the certificate is not right'); // LINK-4
   if (scheme === 'tls' && socket.alpnProtocol !== ALPN) throw new Error('ALPN was not selected'); // LINK-3
   if (scheme === 'ws' || scheme === 'wss') return shakeHands(socket, { host, path, origin, isProtected: isSecure });
   return new StreamLink(socket, scheme !== 'tcp');

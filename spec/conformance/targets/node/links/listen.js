@@ -8,7 +8,7 @@ import path from 'node:path';
 import tls from 'node:tls';
 
 import { answerHandshakes } from './handshake.js';
-import { StreamLink } from './stream.js';
+import { StreamLink, hangUp } from './stream.js';
 
 const ALPN = 'graftwire/1';
 const HOST = '127.0.0.1';
@@ -29,7 +29,7 @@ function serverFor(name, { files, origins, seconds }, opened) {
       return tls.createServer({ ...options, ...secure, ALPNProtocols: [ALPN] }, (socket) => {
         // a handshake without ALPN comes as far as this (LINK-3)
         if (socket.alpnProtocol === ALPN) opened(new StreamLink(socket, true));
-        else socket.destroy();
+        else hangUp(socket);
       });
     default: {
       const isSecure = name === 'wss';

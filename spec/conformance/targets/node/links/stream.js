@@ -1,5 +1,16 @@
 // tcp, tls and unix: frames follow each other on a socket (LINK-1).
 
+const PATIENCE = 1_000; // milliseconds in which the other side may close, too
+
+/** Close a socket that does not become a link, in order: with close_notify where there is TLS (LINK-6). */
+export function hangUp(socket) {
+  const timer = setTimeout(() => socket.destroy(), PATIENCE);
+  socket.once('close', () => clearTimeout(timer));
+  socket.on('error', () => {});
+  socket.resume();
+  socket.end();
+}
+
 /** A link over a socket that is connected, with allowHalfOpen. */
 export class StreamLink {
   #socket;

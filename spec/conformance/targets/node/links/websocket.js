@@ -161,7 +161,7 @@ export class WebSocketLink {
   }
 
   #readClose(payload) {
-    if (payload.length === 1) {
+    if (payload.length === 1 || (payload.length > 1 && !mayBeSent(payload.readUInt16BE()))) {
       this.#abandon();
       return;
     }
@@ -198,6 +198,9 @@ function lengthAt(head, size) {
   if (length < (size === 2 ? 126 : 65_536) || length > Number.MAX_SAFE_INTEGER) return undefined;
   return Number(length);
 }
+
+/** Whether a code may stand in a Close frame (RFC 6455, section 7.4). */
+const mayBeSent = (code) => code >= 1000 && code < 5000 && ![1004, 1005, 1006, 1015].includes(code);
 
 function closePayload(code) {
   const payload = Buffer.alloc(2);
