@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from .case import Activity, Proof, Report
 from .launch import Asked, GivenProof, Told, Trace
 from .parts import Part, Scope, encode, octets
+
+_WITHOUT_CALL: Final = ("hold", "leave")
 
 
 def asked_for(activity: Activity, url: str, scope: Scope) -> Asked:
@@ -17,7 +21,7 @@ def asked_for(activity: Activity, url: str, scope: Scope) -> Asked:
         auth=_given(activity.auth, scope),
         credential=_given(activity.credential, scope),
         origin=activity.origin,
-        target=activity.target,
+        target="" if activity.do in _WITHOUT_CALL else activity.target,
         arguments=_hex(activity.arguments, scope),
         deadline=activity.deadline,
         trace=trace,

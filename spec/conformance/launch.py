@@ -121,16 +121,20 @@ class Trace(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An activity that an initiator is asked for, or `leave` for one that is under way."""
+    """An activity that an initiator is asked for, or `leave` for one that is under way.
+
+    What has a default is left out of the line where it has that value. So `dial` and `do` are in each activity, and
+    `target` is wherever there is a call.
+    """
 
     id: int
     dial: str = ""
-    do: str = "hold"
+    do: str = ""
     leave: bool = False
     auth: GivenProof | None = None
     credential: GivenProof | None = None
     origin: str | None = None
-    target: str = "Conformance.echo"
+    target: str = ""
     arguments: str = "80"
     deadline: float | None = None
     trace: Trace | None = None

@@ -48,7 +48,7 @@ from .case import (
 )
 from .conversation import LEAVING, Conversation, Failed, Seen
 from .errors import HarnessError, TargetEnded
-from .launch import FEATURES, Asked, Told
+from .launch import FEATURES, INTERFACE, Asked, Told
 from .links.making import Linked, Listening, NoLink, dial, listen
 from .links.pipes import Gone
 from .links.wires import WebSocketWire
@@ -547,7 +547,7 @@ class Playing:
             yield await dial(link, urls[link], how, self._context, recorder)
             return
         async with listen(link, str(self.world.directory), how, self._context, recorder) as listening:
-            asking = await self.target.ask(Asked(id=0, dial=listening.url))
+            asking = await self.target.ask(Asked(id=0, dial=listening.url, do="hold"))
             linked = await listening.accept()
             yield linked
             await asking.wait()
@@ -558,7 +558,8 @@ class Playing:
         arguments = encode(PROBE.arguments, scope).hex()
         link = self.instance.link
         async with listen(link, str(self.world.directory), Connect(), self._context, recorder) as listening:
-            asked = Asked(id=0, dial=listening.url, do="call", arguments=arguments)
+            target = f"{INTERFACE}.{PROBE.method}"
+            asked = Asked(id=0, dial=listening.url, do="call", target=target, arguments=arguments)
             asking = await self.target.ask(asked)
             async with conversing(await listening.accept(), scope, recorder) as talk:
                 await talk.open(None, ())

@@ -50,7 +50,7 @@ async function answer(asked, opening, setup, left) {
 }
 
 async function doIt(line, session) {
-  const asked = { do: 'hold', target: 'Conformance.echo', arguments: '80', items: [], times: 1, then: [], ...line };
+  const asked = { arguments: '80', items: [], times: 1, then: [], ...line };
   try {
     if (asked.auth) await session.caller.prove(proofOf(asked.auth));
     return await activity(asked, session);

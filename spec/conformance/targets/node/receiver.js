@@ -21,6 +21,7 @@ class Running {
   #abort = new AbortController();
   deadline; // of performance.now(), if it has one
   remotes = []; // references that came with the arguments
+  trace; // its traceparent, if it has one
   subject; // who calls; undefined: nobody in particular
 
   constructor(call, session) {
@@ -62,6 +63,7 @@ export class Receiver {
     try {
       const [method, given] = this.#prepare(running, frame);
       const remaining = frame.context?.get(1);
+      running.trace = frame.context?.get(2);
       if (remaining !== undefined) this.#setDeadline(running, call.readAt + remaining);
       if (call.cancelled) running.abort(CODE.CANCELLED); // while it was held
       running.signal.throwIfAborted();

@@ -1,5 +1,7 @@
 // References (section 10) of one session: those that this side has given, and those of the other side that it holds.
 
+import { randomBytes } from 'node:crypto';
+
 import { KIND, SessionError, ValueRefused } from './standard.js';
 import { decodeValue, encodeValue, isReference } from './values.js';
 
@@ -15,10 +17,10 @@ class Remote {
 
   /** Call what stands behind it; the result. Raises CallError, or the reason of the signal if that is aborted.
    *
-   * `running` is who calls: {signal, deadline, session}; the session is that of a handler, which does not wait where
-   * this one takes no more calls.
+   * The first argument is who calls: {signal, deadline, trace, session}; the session is that of a handler, which does
+   * not wait where this one takes no more calls.
    */
-  async call({ signal, deadline, session }, positional) {
+  async call({ signal, deadline, trace, session }, positional) {
     let outgoing;
     const giveUp = () => {
       this.#session.wake();
@@ -28,7 +30,7 @@ class Remote {
     signal.addEventListener('abort', giveUp);
     try {
       outgoing = await this.#session.caller.begin({
-        target: [this.id, ''], shape: 0, positional, deadline, signal, patient: session !== this.#session,
+        target: [this.id, ''], shape: 0, positional, deadline, signal, trace: trace && continued(trace), patient: session !== this.#session,
       });
       return await outgoing.terminal;
     } finally {
@@ -132,6 +134,9 @@ export class References {
 }
 
 const REFERENCE_HEAD = Buffer.from('d9a407', 'hex'); // tag 41991: without these bytes there is none, and no need to decode
+
+/** The traceparent of a call that is made for one with this traceparent (CTX-3). */
+const continued = ([trace, , flags]) => [trace, randomBytes(8), flags];
 
 function fail(clause) {
   throw new SessionError(clause);
