@@ -123,8 +123,8 @@ class Trace(msgspec.Struct, frozen=True):
 class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An activity that an initiator is asked for, or `leave` for one that is under way.
 
-    What has a default is left out of the line where it has that value. So `dial` and `do` are in each activity, and
-    `target` is wherever there is a call.
+    What has its default may be left out of the line. So none of `dial`, `do` and, where there is a call, `target` has a
+    default that says anything: they are in each line.
     """
 
     id: int
