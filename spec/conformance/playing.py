@@ -73,7 +73,7 @@ LEAKS_SHOWN: Final = 3  # in the sentence that says why a case failed
 OTHERS_KEPT: Final = 8
 AGAIN: Final = 0.02  # seconds between two looks at a counter
 ENDING: Final = 0.1  # seconds in which a target that ended in the middle of a case is seen to have ended
-SETTLED: Final = 0.01  # seconds between two looks at a connection that was made before an answer came
+SETTLED: Final = 0.01  # seconds for taking a connection that was made before an answer came
 _numbers = itertools.count(1)
 
 
@@ -245,9 +245,7 @@ class Playing:
                 await asking.wait()
                 # what it did before it answered is here by now: it may have dialled, and left at once
                 await trio.sleep(SETTLED)
-                while listening.waits:
-                    await trio.sleep(SETTLED)
-                if not listening.dialled:
+                if not (listening.dialled or listening.waits):
                     nursery.cancel_scope.cancel()
 
             nursery.start_soon(hear)
