@@ -87,11 +87,11 @@ class Target:
     async def ask(self, asked: Asked) -> Asking:
         """Ask an initiator for an activity. Raises TargetEnded."""
         self._next += 1
-        asked = msgspec.structs.replace(asked, id=self._next)
+        id = self._next  # others ask while this is being written
         send, receive = trio.open_memory_channel[Told](1)
-        self._answers[self._next] = send
-        await self._write(line(asked))
-        return Asking(self, self._next, receive)
+        self._answers[id] = send
+        await self._write(line(msgspec.structs.replace(asked, id=id)))
+        return Asking(self, id, receive)
 
     async def leave(self, id: int) -> None:
         """Ask it to leave the session of an activity. Raises TargetEnded."""
