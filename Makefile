@@ -27,6 +27,7 @@ help:
 	@echo "make test-external   the tests that need one; says what to install"
 	@echo "make lint            ruff, pyright, import-linter, the ledger of promises"
 	@echo "make format          let ruff format the code and sort the imports"
+	@echo "make conform         the conformance suite against the reference, on all links, in both roles (3 minutes)"
 	@echo "make vectors         write the vectors of the standard anew"
 	@echo "make cases           write the lists of the conformance cases and of the mutants anew"
 	@echo "make mutants         every mutant of the reference against every conformance case (hours)"
@@ -77,6 +78,10 @@ lint: $(STAMPS)/lint
 format: $(STAMPS)/lint
 	@$(BIN)/ruff check --select I --fix --quiet
 	@$(BIN)/ruff format
+
+.PHONY: conform
+conform: $(STAMPS)/cli
+	@$(BIN)/graftwire conform --report $(VENV)/conformance $(ARGS) -- $(BIN)/graftwire reference
 
 .PHONY: vectors
 vectors: $(STAMPS)/venv

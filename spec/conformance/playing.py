@@ -444,8 +444,6 @@ class Playing:
                 if talk is None or talk.end is None or talk.goaway is not None:
                     return False
                 code = talk.end.code
-                if outcome.orderly and not talk.end.orderly:
-                    return False
                 return not outcome.codes or code is None or code in outcome.codes
             case Goaway():
                 return (
@@ -457,8 +455,6 @@ class Playing:
     def _is_goaway(self, talk: Conversation, goaway: Seen, outcome: Goaway) -> bool:
         last, code = goaway.elements[1], goaway.elements[2]
         if code not in outcome.codes or talk.end is None:
-            return False
-        if outcome.orderly and not talk.end.orderly:
             return False
         wanted = Frame(14, (OneOf(outcome.last), ANY)) if outcome.last else Frame(14, (ANY, ANY))
         return talk.fits(wanted, goaway) and last is not None

@@ -87,7 +87,7 @@ class Target:
     async def ask(self, asked: Asked) -> Asking:
         """Ask an initiator for an activity. Raises TargetEnded."""
         self._next += 1
-        id = self._next  # while the line is written, others ask
+        id = self._next  # others ask while this is being written
         send, receive = trio.open_memory_channel[Told](1)
         self._answers[id] = send
         await self._write(line(msgspec.structs.replace(asked, id=id)))

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from graftwire.conformance.case import Case, Check, Expect, Open, Send
+from graftwire.conformance.case import Case, Check, Expect, Open, Plain, Send
 from graftwire.conformance.cases import CASES, CHAPTERS
 from graftwire.conformance.documenting import register
 from graftwire.conformance.launch import FEATURES
@@ -76,4 +76,4 @@ def test_what_calls_an_initiator_needs_that_it_hosts(case: Case) -> None:
     checks = [*case.checks, *(each for each in case.steps if isinstance(each, Check))]
     if checks:
         assert "hosting" in case.features
-    assert any(isinstance(each, Open | Send | Expect) for each in case.steps) or not case.steps
+    assert any(isinstance(each, Open | Send | Expect | Plain) for each in case.steps) or not case.steps

@@ -27,7 +27,6 @@ from ..writing import ACCEPTOR, INITIATOR, call_by, case, chapter
 FRAMED_TLS = (Link.TLS,)
 NETWORK = (Link.TCP, Link.TLS, Link.WS, Link.WSS)
 NO_LINK = (Report(outcome="no-link"),)
-IN_ORDER = Closed(orderly=True)
 HANDSHAKES = (Link.TLS, Link.WS, Link.WSS)
 
 CASES = chapter(
@@ -191,7 +190,7 @@ CASES = chapter(
         Open(),
         Send((goaway(0),)),
         HalfClose(),
-        outcomes=IN_ORDER,
+        outcomes=Closed(),
     ),
     case(
         "link.end.after-an-error",
@@ -199,7 +198,7 @@ CASES = chapter(
         "A link whose session ends with an error ends in order, too, behind the GOAWAY.",
         Open(),
         Send((raw("00000000"),)),
-        outcomes=Goaway((PROTOCOL,), last=(0,), orderly=True),
+        outcomes=Goaway((PROTOCOL,), last=(0,)),
     ),
     case(
         "link.cut.receiver",

@@ -277,7 +277,7 @@ CASES = chapter(
         "A Close with 1000 between two frames ends the session, and is answered.",
         Open(),
         HalfClose(1000),
-        outcomes=Closed(orderly=True),
+        outcomes=Closed(),
         links=MESSAGE_LINKS,
     ),
     case(
@@ -286,7 +286,7 @@ CASES = chapter(
         "A Close with 1001 ends the session.",
         Open(),
         HalfClose(1001),
-        outcomes=Closed(orderly=True),
+        outcomes=Closed(),
         links=MESSAGE_LINKS,
     ),
     _sent(
@@ -294,7 +294,7 @@ CASES = chapter(
         "WS-5",
         "A Close with a reason ends the session, and the answer does not repeat it.",
         WebSocketFrame(CLOSE, b"\x03\xe8bye"),
-        outcomes=Closed(orderly=True),
+        outcomes=Closed(),
     ),
     _sent(
         "ws.close.no-code",
@@ -309,7 +309,7 @@ CASES = chapter(
         "Behind a message that is wrong come GOAWAY and Close, and the connection ends.",
         Open(),
         WebSocketFrame(BINARY, b""),
-        outcomes=Goaway((PROTOCOL,), last=(0,), orderly=True),
+        outcomes=Goaway((PROTOCOL,), last=(0,)),
         links=MESSAGE_LINKS,
     ),
     # --- the request: subprotocol, extensions, origin

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from graftwire.gateway import running
 from graftwire.gateway.answering import Answering
 from graftwire.gateway.host import Host
-from graftwire.gateway.running import Runner
 from graftwire.gateway.security.guard import Refused
 from graftwire.protocol import values
 from graftwire.protocol.errors import BadArguments, ErrorCode
@@ -369,9 +369,9 @@ class WithAText(Broken):
     roles=ACCEPTOR,
 )
 def internal_with_a_message() -> None:
-    @around(Runner, "_incident")
-    def _(strict: Any, self: Any, call: Any, error: Exception) -> Any:
-        strict(self, call, error)
+    @around(running, "incident")
+    def _(strict: Any, call: Any, error: Exception) -> Any:
+        strict(call, error)
         return ErrorCode.INTERNAL, values.encode(type(error).__name__)
 
 

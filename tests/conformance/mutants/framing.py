@@ -24,6 +24,19 @@ class TooLong(Broken):
 
 
 @mutant(
+    "frame.room-taken-ahead",
+    "FRAME-2",
+    "Room is taken for what a length declares, before any of it has come (an eighth of it: that says enough).",
+    "resource.frame.declared",
+    roles=ACCEPTOR,
+)
+class RoomAhead(Broken):
+    def _check_length(self, length: int) -> None:
+        super()._check_length(length)
+        self.room = b"\x01" * (length // 8)
+
+
+@mutant(
     "frame.largest-refused",
     "FRAME-2",
     "Limit 1 is taken for the first length that is too large.",

@@ -11,6 +11,7 @@ import msgspec
 from graftwire.conformance.launch import CANARY_VARIABLE
 from graftwire.conformance.reference import initiator, service
 from graftwire.conformance.roles import Link
+from graftwire.gateway import running
 from graftwire.gateway.answering import Answering
 from graftwire.gateway.host import Host
 from graftwire.gateway.running import Runner
@@ -95,10 +96,10 @@ def floats_for_integers() -> None:
     told="leaks",
 )
 def token_in_an_error() -> None:
-    @around(Runner, "_incident")
-    def _(strict: Any, self: Any, call: Any, error: Exception) -> Any:
+    @around(running, "incident")
+    def _(strict: Any, call: Any, error: Exception) -> Any:
         if call.credential is None:
-            return strict(self, call, error)
+            return strict(call, error)
         scheme, proof = call.credential
         message = f"failed for the {scheme} {proof.hex()}"
         return ErrorCode.APPLICATION, values.encode(["Failed", message, {}])
@@ -114,11 +115,10 @@ def token_in_an_error() -> None:
     told="leaks",
 )
 def exception_told() -> None:
-    @around(Runner, "_incident")
+    @around(Runner, "failure")
     def _(strict: Any, self: Any, call: Any, error: Exception) -> Any:
-        if not isinstance(error, KeyError):
-            return strict(self, call, error)
-        return self._declared(call, error)
+        raised = error.error if isinstance(error, running._Raised) else None
+        return self._declared(call, raised) if isinstance(raised, KeyError) else strict(self, call, error)
 
 
 @mutant(
@@ -196,7 +196,7 @@ def authorization_counts() -> None:
     def _(strict: Any, self: Any, call: Any) -> None:
         strict(self, call)
         if call.session.facts.origin == "somebody" and call.standing is None:
-            call.standing = guard._ANONYMOUS
+            call.standing = guard.Standing(guard.NOBODY, "a header")
 
 
 @mutant(

@@ -10,7 +10,7 @@ import h11
 from wsproto.events import Request
 from wsproto.frame_protocol import MessageDecoder, Opcode
 
-from graftwire import client
+from graftwire import connection
 from graftwire.conformance.roles import Link
 from graftwire.transport import detect, http, tls, upgrade, websocket
 from graftwire.transport.session import Session
@@ -120,8 +120,8 @@ def without_a_word() -> None:
     roles=INITIATOR,
 )
 def user_taken() -> None:
-    strict = client.parse
-    client.parse = lambda url: strict(re.sub(r"//[^/@]*@", "//", url))
+    strict = connection.parse
+    connection.parse = lambda url: strict(re.sub(r"//[^/@]*@", "//", url))
 
 
 @mutant(
@@ -132,8 +132,8 @@ def user_taken() -> None:
     roles=INITIATOR,
 )
 def query_taken() -> None:
-    strict = client.parse
-    client.parse = lambda url: strict(url.partition("?")[0])
+    strict = connection.parse
+    connection.parse = lambda url: strict(url.partition("?")[0])
 
 
 @mutant(
