@@ -114,7 +114,8 @@ export class Caller {
     const session = this.#session;
     const encode = () => session.references.encode([positional, new Map()]);
     let { body, given } = encode();
-    if (credential && !session.setup.trust.mayProve(session.link)) throw new CallError(CODE.UNAUTHENTICATED, null, false);
+    const mayProve = session.setup.trust.mayProve(session.link);
+    if (credential && !mayProve) throw new CallError(CODE.UNAUTHENTICATED, null, false);
     const frame = () => ({
       kind: KIND.CALL, id: session.calls.myLast + 2, shape, target, context: contextOf(deadline, trace),
       credential: credential ?? null, body,
@@ -236,7 +237,7 @@ function contextOf(deadline, trace) {
 
 const NOTHING_RAN = [CODE.UNAUTHENTICATED, CODE.DENIED, CODE.UNKNOWN_TARGET, CODE.OVERLOADED, CODE.UNAVAILABLE];
 
-/** What the user is told of an ERROR. A body that is not what section 11 says makes it *internal*, without one (ERR-2). */
+/** What the user is told of an ERROR; *internal*, without a body, where that is not what section 11 says (ERR-2). */
 export function errorOf({ code, body }) {
   if (body === null) return new CallError(code, null, !NOTHING_RAN.includes(code));
   let value;

@@ -179,7 +179,7 @@ const WHOLE = (bytes) => [bytes];
 const BYTE_BY_BYTE = (bytes) => (bytes.length > 4_096 ? [bytes] : [...bytes].map((byte) => Buffer.of(byte)));
 
 function checkSessions() {
-  // those about references are for peers that have them
+  // references are not the core's matter: references.js needs a session
   const played = vectors('sessions').filter(({ name }) => !name.startsWith('reference.'));
   counts.sessions = played.length;
   for (const vector of played) {

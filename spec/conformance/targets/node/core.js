@@ -22,8 +22,8 @@ const bad = (clause, code) => {
  *
  * `listener` has the methods opened(hello), auth(frame), challenged(frame), accepted(), call(call, frame),
  * terminal(call, frame), item(call, frame), ended(call), cancelled(call), credited(), released(reference),
- * ping(counter), pong(), neverRan(calls) and goaway(frame). An item without a call was for one that is ignored (CALL-13). A listener may close
- * the session at any time, by `closed`.
+ * ping(counter), pong(), neverRan(calls) and goaway(frame). An item without a call was for one that is ignored
+ * (CALL-13). A listener may close the session at any time, by `closed`.
  */
 export class Core {
   #splitter = new Splitter();

@@ -2,11 +2,15 @@
 
 import { say } from './lines.js';
 import { UrlRefused, dial } from './links/dial.js';
+import { Remote } from './references.js';
 import { Session } from './session.js';
 import { CLIENT_STREAM, CODE_NAMES, CallError, SERVER_STREAM } from './standard.js';
 import { Callable, decodeValue, encodeValue } from './values.js';
 
-const SHAPES = { call: 0, callback: 0, reference: 0, stream: SERVER_STREAM, upload: CLIENT_STREAM, exchange: SERVER_STREAM | CLIENT_STREAM };
+const SHAPES = {
+  call: 0, callback: 0, reference: 0, stream: SERVER_STREAM, upload: CLIENT_STREAM,
+  exchange: SERVER_STREAM | CLIENT_STREAM,
+};
 
 const decoded = (hex) => decodeValue(Buffer.from(hex, 'hex')).value;
 const encoded = (value) => encodeValue(value).toString('hex');
@@ -100,7 +104,7 @@ async function makeCall(asked, session) {
     const [isWhole] = await Promise.all([take(call, session, most, items), sends && upload(call, asked.items)]);
     if (!isWhole) return { outcome: 'cancelled', items };
     let value = await call.terminal;
-    if (asked.do === 'reference') value = await callOn(value, asked.then, givenUp.signal);
+    if (value instanceof Remote) value = await callOn(value, asked.then, givenUp.signal);
     return { outcome: 'result', value: encoded(value), items, called };
   };
   try {

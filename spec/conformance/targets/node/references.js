@@ -6,7 +6,7 @@ import { KIND, SessionError, ValueRefused } from './standard.js';
 import { decodeValue, encodeValue, isReference } from './values.js';
 
 /** A reference of the other side, for as long as this side holds it. */
-class Remote {
+export class Remote {
   #session;
   kept = false; // beyond the call that it came with
 
@@ -30,7 +30,8 @@ class Remote {
     signal.addEventListener('abort', giveUp);
     try {
       outgoing = await this.#session.caller.begin({
-        target: [this.id, ''], shape: 0, positional, deadline, signal, trace: trace && continued(trace), patient: session !== this.#session,
+        target: [this.id, ''], shape: 0, positional, deadline, signal, trace: trace && continued(trace),
+        patient: session !== this.#session,
       });
       return await outgoing.terminal;
     } finally {
@@ -133,7 +134,8 @@ export class References {
   }
 }
 
-const REFERENCE_HEAD = Buffer.from('d9a407', 'hex'); // tag 41991: without these bytes there is none, and no need to decode
+// The head of tag 41991: where these bytes are not there is no reference, and nothing needs to be decoded.
+const REFERENCE_HEAD = Buffer.from('d9a407', 'hex');
 
 /** The traceparent of a call that is made for one with this traceparent (CTX-3). */
 const continued = ([trace, , flags]) => [trace, randomBytes(8), flags];
