@@ -30,7 +30,7 @@ help:
 	@echo "make vectors         write the vectors of the standard anew"
 	@echo "make cases           write the list of the conformance cases anew"
 	@echo "make bench           measure beside other systems (minutes)"
-	@echo "make soak            1,000 sessions with a mixed load: does anything pile up? (12 minutes)"
+	@echo "make soak            1,000 sessions with a mixed load: does anything pile up? (13 minutes)"
 	@echo "make changelog       show the next entry of the changelog; with VERSION=1.2.3, write it"
 	@echo "make clean           remove everything that make made"
 	@echo

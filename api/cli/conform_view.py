@@ -101,7 +101,9 @@ class View:
 
     def _draw(self) -> None:
         now = time.monotonic()
-        last = self._counts.all >= self._run.planned  # is always drawn: a short run would never be seen at its end
+        last = (
+            self._counts.all >= self._run.planned
+        )  # is always drawn: a short run would never be seen at its end
         if self._live is None or (now - self._drawn < EVERY and not last):
             return
         self._drawn = now
