@@ -32,7 +32,7 @@ help:
 	@echo "make cases           write the lists of the conformance cases and of the mutants anew"
 	@echo "make mutants         every mutant of the reference against every conformance case (hours)"
 	@echo "make bench           measure beside other systems (minutes)"
-	@echo "make soak            1,000 sessions with a mixed load: does anything pile up? (12 minutes)"
+	@echo "make soak            1,000 sessions with a mixed load: does anything pile up? (13 minutes)"
 	@echo "make changelog       show the next entry of the changelog; with VERSION=1.2.3, write it"
 	@echo "make clean           remove everything that make made"
 	@echo

@@ -3,8 +3,8 @@
     python -m graftwire.bench.soak --sessions 1000 --minutes 10
 
 Server and callers are a process each. Every few seconds both count their tasks and open files and look up their
-memory; after the warm-up a line is fitted through each figure. Exit code 1: tasks or files are not where they were, or
-memory grows by more than 1 % an hour.
+memory; after the warm-up, in which the sessions have more to do so that each has done everything, a line is fitted
+through each figure. Exit code 1: tasks or files are not where they were, or memory grows by more than 1 % an hour.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ import graftwire
 
 EVERY: Final = 5.0  # seconds between two looks
 PAUSE: Final = 10.0  # seconds at most that a session is quiet between two calls
+WARM_UP_PAUSE: Final = 3.0  # and in the warm-up
+WINDOW: Final = (
+    30.0  # seconds of which the lowest memory counts: what is under way at a look comes on top, by chance
+)
 MOST_GROWTH: Final = 1.0  # percent of memory an hour
 MEGABYTE: Final = 1024 * 1024
 _TRIM: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
@@ -193,9 +197,16 @@ class Series:
         ]
         return [second for second, _ in kept], [value for _, value in kept]
 
+    def lowest(self, figure: str, since: float) -> tuple[list[float], list[float]]:
+        """Middles of the windows after the warm-up, and the lowest value in each."""
+        windows: dict[int, list[float]] = {}
+        for second, value in zip(*self.values(figure, since), strict=True):
+            windows.setdefault(int((second - since) // WINDOW), []).append(value)
+        return [(number + 0.5) * WINDOW for number in windows], [min(values) for values in windows.values()]
+
     def growth(self, figure: str, since: float) -> float:
-        """Percent an hour of the line through the figure, of its mean."""
-        seconds, values = self.values(figure, since)
+        """Percent an hour of the line through the lowest values of the figure, of their mean."""
+        seconds, values = self.lowest(figure, since)
         mean = statistics.fmean(values)
         return statistics.linear_regression(seconds, values).slope * 3_600 / mean * 100 if mean else 0.0
 
@@ -214,7 +225,10 @@ async def _serve() -> None:
                 print(json.dumps(look()), flush=True)
 
 
-async def _session(url: str, counts: Counter[str], seed: int, *, task_status: trio.TaskStatus[None]) -> None:
+async def _session(
+    url: str, counts: Counter[str], seed: int, warm_up: float, *, task_status: trio.TaskStatus[None]
+) -> None:
+    warm = trio.current_time() + warm_up
     chance = random.Random(seed)  # noqa: S311 - a load, and no secret
     async with graftwire.connect(url) as client:
         task_status.started()
@@ -222,7 +236,7 @@ async def _session(url: str, counts: Counter[str], seed: int, *, task_status: tr
             kind = chance.choice(KINDS)
             await kind(client)
             counts[kind.__name__.removeprefix("_")] += 1
-            await trio.sleep(chance.random() * PAUSE)
+            await trio.sleep(chance.random() * (PAUSE if trio.current_time() > warm else WARM_UP_PAUSE))
 
 
 async def _lines(stream: trio.abc.ReceiveStream) -> AsyncIterator[str]:
@@ -249,7 +263,7 @@ async def _run(sessions: int, minutes: float, warm_up: float) -> int:
             trio.open_nursery() as starting
         ):  # at once: those that are there already have their calls to make
             for seed in range(sessions):
-                starting.start_soon(nursery.start, partial(_session, url, counts, seed))
+                starting.start_soon(nursery.start, partial(_session, url, counts, seed, 60 * warm_up))
         started = trio.current_time()
         ends = started + 60 * (warm_up + minutes)
         while trio.current_time() < ends:
@@ -291,7 +305,7 @@ def _report(both: Iterable[Series], sessions: int, since: float, counts: Counter
             print(
                 f"{series.name:8} {figure:7} {first:10.0f} → {last:.0f}{'' if fine else '   NOT WHERE IT WAS'}"
             )
-        _, values = series.values("memory", since)
+        _, values = series.lowest("memory", since)
         growth = series.growth("memory", since)
         fine = growth <= MOST_GROWTH
         sound = sound and fine
@@ -309,7 +323,7 @@ def main() -> None:
     )
     parser.add_argument("--sessions", type=int, default=1_000)
     parser.add_argument("--minutes", type=float, default=10.0, help="after the warm-up")
-    parser.add_argument("--warm-up", type=float, default=2.0, help="minutes before anything counts")
+    parser.add_argument("--warm-up", type=float, default=3.0, help="minutes before anything counts")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.serve:
