@@ -147,16 +147,6 @@ class RunResult(msgspec.Struct, kw_only=True):
             return Exit.STALE
         return Exit.DONE
 
-    def coverage(self) -> dict[str, dict[Role, list[str]]]:
-        """The cases that were played, by clause and role: for the table of the report."""
-        found: dict[str, dict[Role, list[str]]] = {}
-        for each in self.results:
-            for clause in each.clauses:
-                cases = found.setdefault(clause, {}).setdefault(each.role, [])
-                if each.case not in cases:
-                    cases.append(each.case)
-        return found
-
 
 def to_json(value: RunResult | CaseResult) -> bytes:
     """A result as JSON, in one line without its end."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ..coverage import Covered
 from ..results import CaseResult, RunResult
 from ..roles import Level
 from ..setups import Secrets
@@ -92,12 +93,22 @@ def _summary(tally: Tally) -> dict[str, Any]:
         "not-implemented": counts[State.NOT_IMPLEMENTED],
         "errored": counts[State.ERRORED],
         "cases": {level: dict(zip(("passed", "of"), tally.passed(level), strict=True)) for level in Level},
-        "clauses-without-case": [each for each, by in tally.clauses.items() if not by],
+        "clauses-without-case": [_unproved(each) for each in tally.unproved],
         "problems": run.problems,
         "unknown": run.unknown,
         "partial": tally.partial or None,
         "exit": None if run.ended else int(run.exit),
         "reason": tally.reason,
+    }
+
+
+def _unproved(row: Covered) -> dict[str, Any]:
+    return {
+        "clause": row.clause,
+        "role": row.role,
+        "level": row.level,
+        "reason": row.unseen or None,
+        "hole": row.open,
     }
 
 

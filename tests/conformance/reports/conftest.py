@@ -7,6 +7,8 @@ import base64
 import pytest
 
 from graftwire.conformance import frames
+from graftwire.conformance.cases import CASES
+from graftwire.conformance.coverage import coverage
 from graftwire.conformance.parts import Body, Frame, Scope, wire
 from graftwire.conformance.recording import Chunk, Direction, Layer, Note
 from graftwire.conformance.results import CaseResult, RunResult, Transcript, Usage, Verdict
@@ -80,6 +82,7 @@ def everything() -> RunResult:
         planned=9,
         problems=["the harness had no <certificate>"],
         unknown=["call.never"],
+        clauses=coverage(CASES),
         results=[
             result("frame.length.zero", transcript=GUARDED),
             result("frame.length.zero", link=Link.WS, role=Role.INITIATOR, transcript=OVER_WEBSOCKET),

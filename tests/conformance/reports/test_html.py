@@ -10,12 +10,13 @@ from itertools import pairwise
 import msgspec
 import pytest
 
+from graftwire.conformance.coverage import Covered, exceptions
 from graftwire.conformance.reports import html
 from graftwire.conformance.reports.casepages import FAILED_BUDGET, PASSED_BUDGET
-from graftwire.conformance.reports.standard import clauses
 from graftwire.conformance.reports.styling import STYLE
 from graftwire.conformance.results import RunResult, Verdict
-from graftwire.conformance.roles import ALL_LINKS, BOTH
+from graftwire.conformance.roles import ALL_LINKS, BOTH, Level, Role
+from graftwire.conformance.standard import clauses
 
 from .conftest import GUARDED, SECRETS, assert_no_secret, everything, result  # type: ignore[import-not-found]
 
@@ -148,7 +149,26 @@ def test_every_clause_is_there(page: Node) -> None:
     assert list(rows) == [f"clause-{id}" for id in clauses()]
     whole = " ".join(table.text.split())
     assert "A link MUST end between two frames. An end inside a frame, or inside its length" in whole
-    assert "○ no case" in whole
+    assert "○ no case" not in whole
+    for name, reason in exceptions().unseen.items():
+        id = name.partition(" ")[0]
+        row = rows[f"clause-{id}"].parent
+        assert row is not None
+        assert f"No case can prove it: {reason}" in row.text
+
+
+def test_a_hole_is_called_one() -> None:
+    run = everything()
+    run.clauses = [
+        Covered(clause="CALL-1", level=Level.MUST, role=Role.ACCEPTOR, cases=[]),
+        Covered(clause="CALL-2", level=Level.MUST, role=Role.ACCEPTOR, cases=[], unseen="It is dark."),
+        Covered(clause="CALL-2", level=Level.MUST, role=Role.INITIATOR, cases=["call.other"]),
+    ]
+    told = " ".join(Tree(html(run, SECRETS).decode()).root.text.split())
+    assert "The suite has no case for 1 clause with a MUST: CALL-1." in told
+    assert "What no case can prove says why: CALL-2." in told
+    assert "No case can prove it of an acceptor: It is dark." in told
+    assert "1 case, not played" in told
 
 
 def test_a_case_says_all_that_there_is_to_say(page: Node) -> None:

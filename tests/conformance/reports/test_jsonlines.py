@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from graftwire.conformance.coverage import exceptions
 from graftwire.conformance.reports import json_lines
 from graftwire.conformance.results import RunResult
 
@@ -36,7 +37,7 @@ def test_each_is_one_line_of_ascii() -> None:
         assert each.isascii()
 
 
-@pytest.mark.parametrize("kind", ["run", "result", "summary", "transcript", "entry", "row"])
+@pytest.mark.parametrize("kind", ["run", "result", "summary", "transcript", "entry", "row", "clause"])
 def test_the_page_has_every_member_and_no_other(lines: list[dict[str, Any]], kind: str) -> None:
     section = PAGE.partition(f"### `{kind}`")[2].partition("\n##")[0]
     documented = set(re.findall(r"^\| `([\w-]+)` \|", section, re.MULTILINE))
@@ -48,6 +49,7 @@ def test_the_page_has_every_member_and_no_other(lines: list[dict[str, Any]], kin
         "transcript": transcripts[0],
         "entry": entries[0],
         "row": entries[0]["rows"][0],
+        "clause": lines[-1]["clauses-without-case"][0],
     }
     assert documented == set(found[kind])
 
@@ -70,6 +72,9 @@ def test_the_summary_adds_up(lines: list[dict[str, Any]]) -> None:
     assert sum(counts) == last["results"] == 9
     assert (last["exit"], last["partial"]) == (1, None)
     assert last["cases"]["MUST"] == {"passed": 2, "of": 7}
+    unproved = {each["clause"]: each["reason"] for each in last["clauses-without-case"] if each["reason"]}
+    assert unproved["AUTH-12"] == exceptions().unseen["AUTH-12"]
+    assert not any(each["hole"] for each in last["clauses-without-case"])
 
 
 def test_no_secret_is_in_it() -> None:
