@@ -12,10 +12,8 @@ from rich.text import Text
 
 from graftwire.conformance.playing import Instance
 from graftwire.conformance.reports import summary
-from graftwire.conformance.reports.secrecy import Redactor
 from graftwire.conformance.reports.tally import SYMBOLS, Counts, State, state
 from graftwire.conformance.results import CaseResult, RunResult
-from graftwire.conformance.setups import Secrets
 
 from .output import console, fits, line, printable
 
@@ -38,10 +36,8 @@ class View:
     On a terminal that can be written over, a bar, the counts and the cases under way stay at the end of the lines.
     """
 
-    def __init__(self, run: RunResult, secrets: Secrets, *, quiet: bool = False) -> None:
+    def __init__(self, run: RunResult, *, quiet: bool = False) -> None:
         self._run = run
-        self._secrets = secrets
-        self._redactor = Redactor(secrets)
         self._quiet = quiet
         self._console = console()
         self._plain_only = not fits("".join(SYMBOLS.values()) + "━…·", self._console)
@@ -81,7 +77,7 @@ class View:
         text = Text.assemble((f"{self._symbol(found)} {found}", STYLES[found]), "  ", (result.name, "bold"))
         detail = "it passes, and is listed as a known failure" if found is State.STALE else result.detail
         if detail:
-            text.append(f": {printable(self._redactor.text(detail))}")
+            text.append(f": {printable(detail)}")
         line(text, to=self._console)
         if found is State.FAILED:
             clauses = ", ".join(result.clauses)
@@ -94,7 +90,7 @@ class View:
         """The summary, when everything has ended."""
         if self._quiet:
             return
-        for each in summary(self._run, self._secrets, ascii_only=self._plain_only):
+        for each in summary(self._run, ascii_only=self._plain_only):
             line(each)
 
     # --- what is drawn over -------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Which clause of the standard is proved by which cases, for each role that it binds; and what no case can prove.
 
-The clauses come from the standard itself (standard.py), the cases say which they prove, and clauses.toml holds the rest.
+The clauses come from the standard (standard.py), the cases say which they prove, and clauses.toml holds the rest.
 """
 
 from __future__ import annotations

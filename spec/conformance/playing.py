@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -68,6 +68,9 @@ PROBE: Final = Check("echo", ("probe",), "probe")
 PROBE_WITHIN: Final = 5.0  # seconds for the liveness probe, and for each check
 CROWDED: Final = 50  # links of a crowd that are opened at a time
 CLOSING: Final = 5.0  # seconds that a target gets to close its files after a case
+LOOKED_BEYOND: Final = (
+    4_096  # bytes behind those that a result keeps: a secret that begins in them ends there
+)
 LEAKS_SHOWN: Final = 3  # in the sentence that says why a case failed
 # Sessions beside the one of the case that are searched for secrets: a check may take many.
 OTHERS_KEPT: Final = 8
@@ -679,30 +682,29 @@ def faultless(talk: Conversation) -> None:
 
 
 def transcript(recorder: Recorder, seen: list[Seen], secrecy: Secrecy) -> Transcript:
-    """What a result keeps of a record: no secret is in it.
-
-    A secret that is cut off where keeping ends is hidden as well if half of it is there.
-    """
-    left: dict[tuple[str, str], int] = {}
-    chunks: list[Chunk] = []
-    cut = False
-    for chunk in recorder.chunks:
-        spent = left.setdefault((chunk.direction, chunk.layer), KEPT)
-        if spent <= 0:
-            cut = True
-            continue
-        left[chunk.direction, chunk.layer] = spent - len(chunk.data)
-        if len(chunk.data) > spent:
-            cut = True
-            chunk = msgspec.structs.replace(chunk, data=chunk.data[:spent])  # noqa: PLW2901
-        chunks.append(chunk)
-    chunks, hidden = secrecy.hide(chunks)
+    """What a result keeps of a record: no secret is in it, and no part of one that stands where keeping ends."""
+    chunks, hidden = secrecy.hide(_beginning(recorder.chunks, KEPT + LOOKED_BEYOND))
+    chunks = _beginning(chunks, KEPT)
+    hidden = [msgspec.structs.replace(each, end=min(each.end, KEPT)) for each in hidden if each.start < KEPT]
+    cut = sum(len(each.data) for each in chunks) < sum(len(each.data) for each in recorder.chunks)
     frames_seen = [
         SeenFrame(each.number, each.position, len(each.payload) + 4, name_of(each.payload), each.taken)
         for each in seen
     ]
     notes = [msgspec.structs.replace(each, text=secrecy.text(each.text)) for each in recorder.notes]
     return Transcript(chunks, notes, frames_seen, cut, hidden)
+
+
+def _beginning(chunks: Iterable[Chunk], size: int) -> list[Chunk]:
+    """The first bytes of each direction and layer, at most so many."""
+    left: dict[tuple[str, str], int] = {}
+    kept: list[Chunk] = []
+    for chunk in chunks:
+        room = left.setdefault((chunk.direction, chunk.layer), size)
+        if room > 0:
+            kept.append(msgspec.structs.replace(chunk, data=chunk.data[:room]))
+            left[chunk.direction, chunk.layer] = room - len(chunk.data)
+    return kept
 
 
 def broken_bounds(costs: Costs, usage: Usage) -> str:

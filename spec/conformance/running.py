@@ -218,9 +218,10 @@ class _Run:
         except TargetEnded as ended:
             return _unplayed(instance, Verdict.FAILED, str(ended))
         except HarnessError as error:
-            if str(error) not in self._result.problems:
-                self._result.problems.append(str(error))
-            return _unplayed(instance, Verdict.ERRORED, str(error))
+            problem = self._world.secrecy.text(str(error))
+            if problem not in self._result.problems:
+                self._result.problems.append(problem)
+            return _unplayed(instance, Verdict.ERRORED, problem)
         instance = self._reachable(instance, target)
         try:
             lacks = _lacks(instance, target)

@@ -14,8 +14,6 @@ import msgspec
 from ..coverage import Covered
 from ..results import CaseResult, RunResult
 from ..roles import Level
-from ..setups import Secrets
-from .secrecy import Redactor
 from .tally import State, Tally, state
 from .transcripts import told
 
@@ -23,13 +21,13 @@ SCHEMA: Final = "graftwire-conformance-report/1"
 ROWS: Final = 400  # of one transcript
 
 
-def json_lines(run: RunResult, secrets: Secrets | None = None) -> Iterator[bytes]:
+def json_lines(run: RunResult) -> Iterator[bytes]:
     """The lines, each with its end. Texts are ASCII, so that no reader can trip over an encoding."""
-    tally, redactor = Tally(run), Redactor(secrets)
-    yield _line(_run(tally), redactor)
+    tally = Tally(run)
+    yield _line(_run(tally))
     for each in run.results:
-        yield _line(_result(tally, each, redactor), redactor)
-    yield _line(_summary(tally), redactor)
+        yield _line(_result(tally, each))
+    yield _line(_summary(tally))
 
 
 def _run(tally: Tally) -> dict[str, Any]:
@@ -49,7 +47,7 @@ def _run(tally: Tally) -> dict[str, Any]:
     }
 
 
-def _result(tally: Tally, result: CaseResult, redactor: Redactor) -> dict[str, Any]:
+def _result(tally: Tally, result: CaseResult) -> dict[str, Any]:
     described = tally.cases.get(result.case)
     found: dict[str, Any] = {
         "type": "result",
@@ -76,7 +74,7 @@ def _result(tally: Tally, result: CaseResult, redactor: Redactor) -> dict[str, A
         "transcript": None,
     }
     if result.transcript is not None and state(result) is not State.PASSED:
-        found["transcript"] = msgspec.to_builtins(told(result.transcript, redactor, rows=ROWS))
+        found["transcript"] = msgspec.to_builtins(told(result.transcript, rows=ROWS))
     return found
 
 
@@ -112,15 +110,5 @@ def _unproved(row: Covered) -> dict[str, Any]:
     }
 
 
-def _line(value: dict[str, Any], redactor: Redactor) -> bytes:
-    return json.dumps(_redacted(value, redactor), separators=(",", ":")).encode("ascii") + b"\n"
-
-
-def _redacted(value: Any, redactor: Redactor) -> Any:
-    if isinstance(value, str):
-        return redactor.text(value)
-    if isinstance(value, dict):
-        return {key: _redacted(each, redactor) for key, each in value.items()}  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, list | tuple):
-        return [_redacted(each, redactor) for each in value]  # pyright: ignore[reportUnknownVariableType]
-    return value
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii") + b"\n"

@@ -152,7 +152,7 @@ class Tally:
 
     @cached_property
     def covered(self) -> dict[str, dict[Role, Covered]]:
-        """What the suite has for each clause, in the roles that it binds; none for one that is not in the standard."""
+        """What the suite has for each clause, in the roles that it binds; nothing for one that is no clause."""
         found: dict[str, dict[Role, Covered]] = {}
         for each in self.run.clauses:
             found.setdefault(each.clause, {})[each.role] = each

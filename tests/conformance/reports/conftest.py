@@ -13,9 +13,11 @@ from graftwire.conformance.parts import Body, Frame, Scope, wire
 from graftwire.conformance.recording import Chunk, Direction, Layer, Note
 from graftwire.conformance.results import CaseResult, RunResult, Transcript, Usage, Verdict
 from graftwire.conformance.roles import Level, Link, Role
+from graftwire.conformance.secrecy import Secrecy
 from graftwire.conformance.setups import Secrets
 
 SECRETS = Secrets()
+SECRECY = Secrecy(SECRETS.named())
 SCOPE = Scope(Role.INITIATOR, "k1", SECRETS.proofs)
 RUNNER, TARGET = Direction.RUNNER, Direction.TARGET
 CANARY = SECRETS.canaries["exception"]
@@ -27,7 +29,9 @@ def sent(*pieces: Frame, direction: Direction = RUNNER, at: float = 0.001) -> Ch
 
 
 def transcript(*chunks: Chunk, notes: tuple[Note, ...] = (), cut: bool = False) -> Transcript:
-    return Transcript(list(chunks), list(notes), [], cut)
+    """A transcript as a result has it: nothing is kept as long as a secret is in it."""
+    kept, hidden = SECRECY.hide(chunks)
+    return Transcript(kept, list(notes), [], cut, hidden)
 
 
 GUARDED = transcript(
@@ -65,6 +69,8 @@ def result(case: str, verdict: Verdict = Verdict.PASSED, **fields: object) -> Ca
         "passes": int(verdict is Verdict.PASSED),
         **fields,
     }
+    for name in ("detail", "happened"):  # as the runner does
+        told[name] = SECRECY.text(str(told.get(name, "")))
     told.setdefault("replay", f"--case {case} --role {told['role']} --link {told['link']}")
     return CaseResult(**told)  # type: ignore[arg-type]
 
