@@ -44,6 +44,7 @@ class View:
         self._counts = Counts()
         self._current: dict[str, float] = {}
         self._drawn = 0.0
+        self._last_words = ""
         live = self._console.is_terminal and not self._console.is_dumb_terminal and not quiet
         # by hand: what is played must not share its time with a thread that draws
         self._live = Live(console=self._console, auto_refresh=False, transient=True) if live else None
@@ -82,6 +83,13 @@ class View:
         if found is State.FAILED:
             clauses = ", ".join(result.clauses)
             line(Text(f"    {result.level} {clauses}; {result.replay}", style="dim"), to=self._console)
+        if result.last_words not in (
+            "",
+            self._last_words,
+        ):  # a target that does not start says the same for each case
+            self._last_words = result.last_words
+            told = f"    its last words on standard error: {result.last_words.splitlines()[-1]}"
+            line(Text(printable(told), style="dim"), to=self._console)
 
     def _symbol(self, found: State) -> str:
         return found.name[0] if self._plain_only else SYMBOLS[found]

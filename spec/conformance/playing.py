@@ -143,6 +143,7 @@ class Playing:
         self._bound = trio.CancelScope()
         self._meter: Meter | None = None
         self._last_step: float | None = None
+        self._last_words = ""
 
     async def play(self) -> CaseResult:
         """Play it; never raises but Cancelled, never takes longer than its bounds."""
@@ -157,7 +158,7 @@ class Playing:
         except Failed as failed:
             verdict, detail = Verdict.FAILED, str(failed)
         except TargetEnded as ended:
-            verdict, detail = Verdict.FAILED, str(ended)
+            verdict, detail, self._last_words = Verdict.FAILED, str(ended), ended.last_words
         except trio.TooSlowError:
             verdict, detail = Verdict.FAILED, f"nothing that was due came within {self.case.within:g} s"
         except NotPlayed as not_played:
@@ -172,7 +173,8 @@ class Playing:
         if verdict is Verdict.FAILED and "the target ended" not in detail and not self.target.attached:
             with trio.move_on_after(ENDING):  # links are seen to end before the process is
                 await self.target.ended.wait()
-                detail = f"{detail}; {self.target.why_ended()}"
+                why = self.target.why_ended()
+                detail, self._last_words = f"{detail}; {why}", why.last_words
         await self._disperse()
         return self._result(verdict, detail, trio.current_time() - start)
 
@@ -621,6 +623,7 @@ class Playing:
             setup=case.setup,
             verdict=verdict,
             detail=secrecy.text(detail),
+            last_words=self._last_words,
             expected=told_outcomes(case.outcomes),
             happened=secrecy.text(str(self.standing)),
             seconds=round(seconds, 4),

@@ -70,7 +70,8 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     in words what the outcomes were to be, and how it came out. With `--repeat`, `plays` counts how often it was played
     and `passes` how often it passed; the verdict is the worst, the transcript that of the first play that was not
     passed (or of the last). `known` is the reason from the list of known failures. `capacity` says, in a closed world,
-    what the target has used of the fields that are free (section 19).
+    what the target has used of the fields that are free (section 19). `last_words` are the last lines of a target that
+    ended, or did not start, on its standard error.
     """
 
     case: str
@@ -82,6 +83,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     setup: str
     verdict: Verdict
     detail: str = ""
+    last_words: str = ""
     expected: str = ""
     happened: str = ""
     seconds: float = 0.0

@@ -216,7 +216,7 @@ class _Run:
             else:
                 target = await self._targets.get(instance.role, case.setup)
         except TargetEnded as ended:
-            return _unplayed(instance, Verdict.FAILED, str(ended))
+            return _unplayed(instance, Verdict.FAILED, str(ended), ended.last_words)
         except HarnessError as error:
             problem = self._world.secrecy.text(str(error))
             if problem not in self._result.problems:
@@ -252,7 +252,7 @@ def _lacks(instance: Instance, target: Target) -> str:
     return f"the target does not implement {', '.join(lacking)}" if lacking else ""
 
 
-def _unplayed(instance: Instance, verdict: Verdict, detail: str) -> CaseResult:
+def _unplayed(instance: Instance, verdict: Verdict, detail: str, last_words: str = "") -> CaseResult:
     case = instance.case
     return CaseResult(
         case=case.id,
@@ -264,6 +264,7 @@ def _unplayed(instance: Instance, verdict: Verdict, detail: str) -> CaseResult:
         setup=case.setup,
         verdict=verdict,
         detail=detail,
+        last_words=last_words,
         expected=told_outcomes(case.outcomes),
         replay=instance.replay,
     )

@@ -17,6 +17,7 @@ import pytest
 
 from graftwire.conformance.reports import NAMES
 from graftwire.conformance.reports.tally import SYMBOLS, State
+from graftwire.conformance.scanning import Scanner
 
 from .conftest import Here, command, running
 
@@ -110,8 +111,8 @@ def test_a_dumb_terminal_gets_lines(tmp_path: Path) -> None:
     assert out.splitlines()[0].startswith("Graftwire conformance of graftwire reference")
 
 
-def on_a_terminal(words: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """Run a command on a terminal of its own; all that it wrote there."""
+def on_a_terminal(words: list[str], folder: Path, environment: dict[str, str], code: int = 0) -> str:
+    """Run a command, which has to end with this code, on a terminal of its own; all that it wrote there."""
     ours, its = pty.openpty()
     termios.tcsetwinsize(its, (30, 100))
     cleaned = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
@@ -127,8 +128,64 @@ def on_a_terminal(words: list[str], folder: Path, environment: dict[str, str]) -
         pass
     finally:
         os.close(ours)
-    assert process.wait(60) == 0
+    assert process.wait(60) == code
     return written.decode()
+
+
+# An acceptor that answers PING with the canary that it was given, in base64 and as it is, says it on standard error, and
+# dies of it. What nobody else could know of it is in the file `canary`.
+LEAKING = """
+import base64, json, os, socket, sys
+json.loads(sys.stdin.readline())
+canary = os.environ["CONFORMANCE_CANARY"].encode()
+with open("canary", "wb") as file:
+    file.write(canary)
+server = socket.create_server(("127.0.0.1", 0))
+url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+print(json.dumps({"ready": True, "name": "leaking", "listening": {"tcp": url}}), flush=True)
+connection, _ = server.accept()
+connection.recv(4096)
+hello = "0000002583008101a6011a0040000002190400031a01000000041a00040000051a002000000619ea60"
+connection.sendall(bytes.fromhex(hello))
+while data := connection.recv(4096):
+    if data[5:6] == b"\\x0c":  # PING
+        for body in (b"\\x78\\x20" + canary, b"\\x78\\x2c" + base64.b64encode(canary)):
+            frame = b"\\x83\\x06\\x01\\x58" + bytes([len(body)]) + body
+            connection.sendall(len(frame).to_bytes(4, "big") + frame)
+        break
+sys.stderr.buffer.write(b"Traceback\\nLeaked: " + canary + b" \\x1b[31m" + base64.b64encode(canary) + b"\\n")
+sys.stderr.flush()
+os._exit(9)
+"""
+
+
+def test_a_leak_in_every_output(tmp_path: Path) -> None:
+    """Session, frame, byte, field and encoding are named in each of them; the secret is in none."""
+    (tmp_path / "leaking.py").write_text(LEAKING)
+    arguments = ("conform", "--case", "keep.ping", "--link", "tcp", "--role", "acceptor", "--report", "r")
+    words = command([*arguments, "--", sys.executable, "leaking.py"])
+    shown = on_a_terminal(words, tmp_path, {"TERM": "xterm-256color", "COLUMNS": "100"}, code=1)
+    canary = (tmp_path / "canary").read_bytes()
+    outputs = {each.name: each.read_bytes() for each in (tmp_path / "r").iterdir()}
+    assert set(outputs) == set(NAMES.values())
+    outputs["terminal"] = shown.encode()
+    scanner = Scanner({"it": canary, "spaced": canary.hex(" ").encode()})
+    leak = "the canary environment leaks: the session of the case, frame 2, byte 11, in RESULT body, encoding: raw"
+    last = "Leaked: [canary environment] \\x1b[31m[canary environment]"
+    for name, data in outputs.items():
+        assert scanner.scan(data) == [], name
+        text = data.decode()
+        if name == "results.jsonl":
+            found = json.loads(text.splitlines()[1])
+            assert found["last_words"].startswith(f"Traceback\n{last}")
+            text = "\n".join((found["detail"], found["last_words"]))
+        if name != "badge.svg":
+            flat = " ".join(text.split())
+            assert leak in flat, name
+            assert "frame 3, byte 11, in RESULT body, encoding: base64" in flat, name
+            assert last in flat, name
+    for name in ("report.html", "junit.xml", "results.jsonl"):
+        assert "(canary environment: hidden)" in outputs[name].decode(), name
 
 
 def test_a_known_failure_that_passes_fails_the_run(here: Here, tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from graftwire.conformance.results import RunResult, Verdict
 from graftwire.conformance.roles import Link
 from graftwire.conformance.running import Options, run
 from graftwire.conformance.selecting import Selection
-from graftwire.conformance.setups import Secrets
 
 from .browser import Page, browser  # type: ignore[import-not-found]
 
@@ -26,11 +25,11 @@ FAILED = "frame.length.zero"  # what is made to look failed, so that everything 
 WIDTHS = (1280, 390)
 
 
-async def played(secrets: Secrets) -> RunResult:
+async def played() -> RunResult:
     """A real run of a chapter, with a failure in it."""
     selection = Selection(chapters=("framing",), links=(Link.TCP, Link.WS))
     command = [sys.executable, "-m", "graftwire.conformance.reference"]
-    found = await run(Options(selection=selection, command=command, secrets=secrets))
+    found = await run(Options(selection=selection, command=command))
     for index, each in enumerate(found.results):
         if each.case == FAILED:
             detail = "a session that lives was due: it has ended " + "x" * 300
@@ -41,8 +40,7 @@ async def played(secrets: Secrets) -> RunResult:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    secrets = Secrets()
-    path.write_bytes(html(trio.run(played, secrets), secrets))
+    path.write_bytes(html(trio.run(played)))
     return path
 
 

@@ -1,8 +1,8 @@
 """What a run has found, for people and for other programs: HTML, JUnit XML, JSON lines, a badge, plain text.
 
-All of them are made from a `RunResult`, which nothing here changes. It holds no proof and no canary any more (secrecy.py
-of the suite), so nothing here looks for one; what a user writes (a command, a list of known failures) can't hold one,
-because they are made anew for each run.
+All of them are made from a `RunResult`, which nothing here changes. It holds no proof and no canary (secrecy.py, one
+folder up, has seen to it), so nothing here looks for one. What the user wrote, a command or the reason of a known
+failure, can't hold one: they are made anew for each run.
 """
 
 from __future__ import annotations

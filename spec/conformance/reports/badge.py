@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ..results import Exit, RunResult
 from ..roles import Level
-from .items import printable
+from ..visible import printable
 from .tally import State, Tally
 
 LABEL: Final = "graftwire conformance"

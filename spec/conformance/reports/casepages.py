@@ -137,9 +137,17 @@ class _Writer:
             "div",
             tag("h5", told_state(group.state), f" {group.where}"),
             tag("dl", (join(tag("dt", name), tag("dd", value)) for name, value in facts)),
+            self._last_words(first),
             (self._transcript(each, first=index == 0) for index, each in enumerate(shown)),
             class_=f"result r-{KEYS[group.state]}",
         )
+
+    def _last_words(self, result: CaseResult) -> Html | None:
+        if not result.last_words:
+            return None
+        title = "Its last words on standard error"
+        made = tag("details", tag("summary", title), tag("pre", result.last_words), open=True)
+        return made if self._budgets[False].take(made) else None
 
     def _replay(self, result: CaseResult) -> Html:
         return tag("pre", self._tally.replay(result))

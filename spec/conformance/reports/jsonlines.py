@@ -64,6 +64,7 @@ def _result(tally: Tally, result: CaseResult) -> dict[str, Any]:
         "known": result.known,
         "stale": result.stale,
         "detail": result.detail,
+        "last_words": result.last_words,
         "expected": result.expected,
         "happened": result.happened,
         "seconds": result.seconds,

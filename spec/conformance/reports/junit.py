@@ -73,6 +73,8 @@ def _case(suite: ET.Element, tally: Tally, result: CaseResult) -> None:
             _add(case, "error", "harness", result.detail, _story(tally, result))
     if result.transcript is not None:
         ET.SubElement(case, "system-out").text = _transcript(result)
+    if result.last_words:
+        ET.SubElement(case, "system-err").text = fit(result.last_words)
 
 
 def _add(case: ET.Element, tag: str, kind: str, message: str, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..results import RunResult
 from ..roles import Level
-from .items import printable
+from ..visible import printable
 from .tally import SYMBOLS, State, Tally, plural
 
 

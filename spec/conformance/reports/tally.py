@@ -103,7 +103,7 @@ class Counts:
 
 
 class Tally:
-    """A run with everything that reports say of it. `cases` describe the ids in it; `standard` has the clauses' texts."""
+    """A run with all that reports say of it. `cases` describe the ids in it; `standard` has the texts of clauses."""
 
     def __init__(
         self, run: RunResult, cases: dict[str, Case] | None = None, standard: dict[str, Clause] | None = None

@@ -16,8 +16,8 @@ import msgspec
 from ..recording import LARGEST_FRAME, LENGTH, Chunk, Direction, Layer
 from ..results import Transcript
 from ..secrecy import Hidden
+from ..visible import printable
 from .annotating import annotate, name_of
-from .items import printable
 from .linkbytes import Unit as LinkUnit
 from .linkbytes import units
 

@@ -92,7 +92,8 @@ def everything() -> RunResult:
         results=[
             result("frame.length.zero", transcript=GUARDED),
             result("frame.length.zero", link=Link.WS, role=Role.INITIATOR, transcript=OVER_WEBSOCKET),
-            result("frame.length.one", Verdict.FAILED, detail="not <what> was\x00\x1b due", transcript=OVER_WEBSOCKET),
+            result("frame.length.one", Verdict.FAILED, detail="not <what> was\x00\x1b due",
+                   last_words="a line\nthe last one", transcript=OVER_WEBSOCKET),
             result("call.undeclared", Verdict.FAILED, detail=f"it said {CANARY}", transcript=GUARDED),
             result("call.undeclared", Verdict.FAILED, link=Link.WS, detail=f"said {base64.b64encode(PROOF).decode()}",
                    happened=f"the session said {PROOF.hex()}"),

@@ -194,6 +194,10 @@ def test_a_case_says_all_that_there_is_to_say(page: Node) -> None:
     assert "16.0 MiB of memory at most, 0.25 s of CPU, 9 open files afterwards, 0.50 s to close" in page.text
 
 
+def test_last_words(page: Node) -> None:
+    assert "Its last words on standard errora line\nthe last one" in page.text
+
+
 def test_what_passed_is_folded(page: Node) -> None:
     (case,) = (each for each in page.all("details") if each.attributes.get("id") == "case-frame.length.zero")
     assert "open" not in case.attributes

@@ -63,6 +63,7 @@ def test_results(lines: list[dict[str, Any]]) -> None:
     assert failed["detail"] == "it said [canary exception]"
     assert [each["name"] for each in failed["transcript"]["entries"]][:2] == ["HELLO", "AUTH"]
     assert by_name["call.named acceptor tcp"]["stale"] is True
+    assert by_name["frame.length.one acceptor tcp"]["last_words"] == "a line\nthe last one"
     assert by_name["frame.length.all-ones acceptor tcp"]["usage"]["peak_memory"] == 2**24
 
 

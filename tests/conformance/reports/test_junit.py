@@ -19,11 +19,12 @@ SCHEMA: dict[str, tuple[set[str], set[str], set[str]]] = {
     "testsuite": (SUITE, {"timestamp"}, {"properties", "testcase"}),
     "properties": (set(), set(), {"property"}),
     "property": ({"name", "value"}, set(), set()),
-    "testcase": ({"name", "classname", "time"}, set(), {"skipped", "failure", "error", "system-out"}),
+    "testcase": ({"name", "classname", "time"}, set(), {"skipped", "failure", "error", "system-out", "system-err"}),
     "skipped": ({"message"}, set(), set()),
     "failure": ({"message", "type"}, set(), set()),
     "error": ({"message", "type"}, set(), set()),
     "system-out": (set(), set(), set()),
+    "system-err": (set(), set(), set()),
 }  # fmt: skip
 
 
@@ -92,6 +93,10 @@ def test_a_failure_tells_its_story(document: ET.Element) -> None:
     transcript = case.findtext("system-out") or ""
     assert "target 3: ERROR" in transcript
     assert "body: 34 bytes" in transcript
+
+
+def test_last_words(document: ET.Element) -> None:
+    assert cases(document)["frame.length.one acceptor tcp"].findtext("system-err") == "a line\nthe last one"
 
 
 def test_control_characters_are_escaped(document: ET.Element) -> None:
