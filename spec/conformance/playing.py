@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import secrets
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from typing import Any, Final
 import cbor2
 import msgspec
 import trio
+
+from graftwire.protocol.errors import ErrorCode
 
 from . import frames
 from .asking import asked_for, report_fits
@@ -64,6 +67,7 @@ from .tasks import unwrapping
 from .usage import Meter, Usage
 from .usage import told as told_usage
 
+ERROR: Final = 7  # the kind of its frame
 PROBE: Final = Check("echo", ("probe",), "probe")
 PROBE_WITHIN: Final = 5.0  # seconds for the liveness probe, and for each check
 CROWDED: Final = 50  # links of a crowd that are opened at a time
@@ -77,7 +81,10 @@ OTHERS_KEPT: Final = 8
 AGAIN: Final = 0.02  # seconds between two looks at a counter
 ENDING: Final = 0.1  # seconds in which a target that ended in the middle of a case is seen to have ended
 SETTLED: Final = 0.05  # seconds in which a connection that was made before an answer is seen behind it
+# Keys are unique, also at a peer that has seen other runs.
+_KEYS: Final = f"k{secrets.token_hex(4)}-"
 _numbers = itertools.count(1)
+REFUSALS: Final = (frames.UNAUTHENTICATED, frames.DENIED, frames.UNKNOWN_TARGET)
 
 
 @dataclass(frozen=True)
@@ -133,7 +140,7 @@ class Playing:
         self.target = target
         self.world = world
         runner = instance.role.other
-        key = f"k{next(_numbers)}"
+        key = f"{_KEYS}{next(_numbers)}"
         self.scope = Scope(runner, key, world.secrets.proofs)
         self.recorder = Recorder()
         self.standing = Standing()
@@ -494,6 +501,9 @@ class Playing:
         """A fresh session works."""
         try:
             with trio.fail_after(PROBE_WITHIN):
+                if self.target.refuses is not None:
+                    await self._asked(PROBE, frames.error(int(self.target.refuses)))
+                    return
                 if self.instance.role is Role.ACCEPTOR or "hosting" in self._implemented():
                     answer = await self._call(PROBE)
                 else:
@@ -527,6 +537,23 @@ class Playing:
 
     async def _call(self, check: Check) -> bytes:
         """The bytes of a result, from a session of its own. Raises Failed, NoLink."""
+        body: bytes = (await self._asked(check, frames.result())).elements[2]
+        return body
+
+    async def refused(self) -> ErrorCode | None:
+        """The code with which a peer that was not started here refuses to be called as targets are.
+
+        None: it does not, or nobody answers; its cases will say so.
+        """
+        try:
+            with trio.fail_after(PROBE_WITHIN):
+                seen = await self._asked(PROBE, frames.result(), frames.error(*REFUSALS))
+        except (Failed, NoLink, HarnessError, trio.TooSlowError):
+            return None
+        return ErrorCode(seen.elements[2]) if seen.kind == ERROR else None
+
+    async def _asked(self, check: Check, *answers: Frame) -> Seen:
+        """A call in a session of its own, and the one of these answers that comes. Raises Failed, NoLink."""
         scope, how, recorder = self.scope, Connect(), self._another_recorder()
         more: list[Frame] = []
         if not self.target.setup.anonymous:
@@ -536,11 +563,10 @@ class Playing:
             await talk.open(None, more)
             if not self.target.setup.anonymous:
                 await talk.expect((frames.accepted(),))
-            seen = await talk.expect((frames.result(),))
+            seen = await talk.expect(answers)
             await talk.farewell()
             faultless(talk)
-            body: bytes = seen.elements[2]
-            return body
+            return seen
 
     @asynccontextmanager
     async def _another(self, how: Connect, recorder: Recorder) -> AsyncGenerator[Linked]:

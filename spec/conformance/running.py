@@ -18,7 +18,7 @@ from . import certificates
 from .cases import CASES
 from .coverage import coverage
 from .errors import HarnessError, TargetEnded
-from .launch import FEATURES
+from .launch import FEATURES, INTERFACE
 from .playing import Instance, Playing, told_outcomes
 from .reading import prepare
 from .results import CaseResult, RunResult, Verdict
@@ -112,7 +112,8 @@ async def _play(
             if options.url is None:
                 targets = Targets(world, nursery, options.implements)
             else:
-                targets = Attached(world, nursery, options.url, options.implements)
+                targets = attached = Attached(world, nursery, options.url, options.implements)
+                attached.peer.refuses = await Playing(instances[0], attached.peer, world).refused()
             try:
                 await _Run(options, world, targets, result, on_result, on_begin).play(instances)
             finally:
@@ -133,6 +134,10 @@ def _that_reaches(selection: Selection, url: str) -> Selection:
     scheme = url.partition(":")[0]
     if scheme not in tuple(Link):
         raise HarnessError("a peer to attach to has a URL that begins with tcp, tls, ws, wss or unix")
+    if scheme != "unix" and set("@?#") & set(url):  # it is not repeated: reports would show it
+        raise HarnessError(
+            "a user name, a password, a query or a fragment has no place in a URL; take it out"
+        )
     roles = [each for each in selection.roles if each is Role.ACCEPTOR]
     return replace(selection, roles=roles, links=[each for each in selection.links if each == scheme])
 
@@ -240,6 +245,10 @@ def _lacks(instance: Instance, target: Target) -> str:
         return target.unable
     if target.attached and case.setup != "open":
         return f"it needs a target that the runner starts, in the setup {case.setup}"
+    if target.attached and case.planted:
+        return "it looks for what a target that the runner starts has planted"
+    if target.refuses is not None and case.calls:
+        return f"it calls the interface {INTERFACE}, and the peer answers that with {target.refuses.label}"
     if instance.role is Role.ACCEPTOR and instance.link not in target.urls:
         return f"the target does not listen on {instance.link}"
     has = FEATURES if target.implements is None else target.implements

@@ -13,6 +13,8 @@ from typing import Final
 import msgspec
 import trio
 
+from graftwire.protocol.errors import ErrorCode
+
 from .certificates import Certificates
 from .errors import HarnessError, TargetEnded
 from .launch import CANARY_VARIABLE, Asked, Opening, Ready, TlsFiles, Told, line
@@ -51,7 +53,8 @@ class Target:
     """A target that is ready; made by `start` and `attached`.
 
     `urls` are an acceptor's addresses by link. `implements` None: everything. `attached`: it was not started here, so
-    there is no process to look at and nobody to give commands to.
+    there is no process to look at and nobody to give commands to, and `refuses` is the code with which it refuses to be
+    called as targets are (None: it does not).
     """
 
     def __init__(self, role: Role, setup: Setup, secrecy: Secrecy) -> None:
@@ -63,6 +66,7 @@ class Target:
         self.name = ""
         self.unable: str | None = None
         self.attached = False
+        self.refuses: ErrorCode | None = None
         self.process: trio.Process | None = None
         self.ended = trio.Event()
         self._stderr = b""
@@ -354,13 +358,13 @@ class Attached(Targets):
         self, world: World, nursery: trio.Nursery, url: str, implements: frozenset[str] | None
     ) -> None:
         super().__init__(world, nursery, implements)
-        self._url = url
+        self.peer = Target(Role.ACCEPTOR, SETUPS["open"], world.secrecy)
+        self.peer.attached = True
+        self.peer.name = url
+        self.peer.implements = implements
+        self.peer.urls = {Link(url.partition(":")[0]): url}
+        self.all.append(self.peer)
 
     async def get(self, role: Role, setup: str) -> Target:
-        """As in `Targets`."""
-        target = Target(role, SETUPS[setup], self.world.secrecy)
-        target.attached = True
-        target.name = self._url
-        target.implements = self._implements
-        target.urls = {Link(self._url.partition(":")[0]): self._url}
-        return target
+        """The peer, whatever is asked for."""
+        return self.peer
