@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from graftwire.conformance.reports import NAMES, Kind
 from graftwire.conformance.results import Exit
 
-from .conftest import running
+from .conftest import Here, running
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
+WORKFLOW = (HOW_TO.parents[1] / "examples" / "conformance" / "github.yml").read_text(encoding="utf-8")
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 WHERE = "tcp://127.0.0.1:7400"
 PAGES = ("test-an-acceptor.md", "test-an-initiator.md")
@@ -96,6 +98,15 @@ def test_lines_between_runner_and_target_are_json() -> None:
         for language, text in FENCED.findall(read(page)):
             if language == "json":
                 assert all(isinstance(json.loads(each), dict) for each in text.splitlines())
+
+
+def test_the_workflow(here: Here) -> None:
+    """Its command has only what there is, and its exit codes are those that there are."""
+    (command,) = re.findall(r"^ +(graftwire conform .+) -- \./my-target \|\|$", WORKFLOW, re.MULTILINE)
+    assert here(*shlex.split(command)[1:], "--list").code == 0
+    failures = [int(each) for each in re.findall(r"^ +(\d)\) echo", WORKFLOW, re.MULTILINE)]
+    assert failures == [each for each in Exit if each is not Exit.DONE]
+    assert f"report_paths: report/{NAMES[Kind.JUNIT]}" in WORKFLOW
 
 
 def test_exit_codes() -> None:
