@@ -126,9 +126,11 @@ class Standing:
         if talk.goaway is not None:
             ended = "" if talk.end is not None else ", but did not close the link"
             return f"the target ended the session with {talk.goaway}{ended}"
+        if self.alive:  # that the link has ended by now is the runner's doing
+            return "the session lives"
         if talk.end is not None:
             return f"the link has ended ({talk.end.why}) without a GOAWAY that says why"
-        return "the session lives" if self.alive else "the session neither lives nor has ended"
+        return "the session neither lives nor has ended"
 
 
 class Playing:
