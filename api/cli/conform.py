@@ -71,6 +71,7 @@ def conform(
                     line(line_of(row))
             return Exit.DONE
         url = words[0] if len(words) == 1 and _is_url(words[0]) else None
+        told = None if implements is None else read_implements(Path(implements))
         options = Options(
             selection=selection,
             command=() if url is not None else words,
@@ -79,9 +80,8 @@ def conform(
             jobs=jobs,
             repeat=repeat,
             known=KnownFailures() if known_failures is None else read_known_failures(Path(known_failures)),
-            implements=None
-            if implements is None
-            else frozenset(read_implements(Path(implements)).implements),
+            implements=None if told is None else frozenset(told.implements),
+            name="" if told is None else told.name,
         )
         if print_only is not None:
             return _print(options)

@@ -39,7 +39,10 @@ OnBegin = Callable[[Instance], None]
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is to be: `command` starts targets, or `url` names one that runs, `authority` being its CA file."""
+    """What a run is to be: `command` starts targets, or `url` names one that runs, `authority` being its CA file.
+
+    `implements` and `name` count more than what the targets say of themselves.
+    """
 
     selection: Selection = field(default_factory=Selection)
     command: Sequence[str] = ()
@@ -49,6 +52,7 @@ class Options:
     repeat: int = 1
     known: KnownFailures = field(default_factory=KnownFailures)
     implements: frozenset[str] | None = None
+    name: str = ""
     secrets: Secrets = field(default_factory=Secrets)
 
 
@@ -117,7 +121,8 @@ async def _play(
             try:
                 await _Run(options, world, targets, result, on_result, on_begin).play(instances)
             finally:
-                result.targets = sorted({secrecy.text(each.name) for each in targets.all if each.name})
+                names = [options.name] if options.name else [each.name for each in targets.all if each.name]
+                result.targets = sorted({secrecy.text(each) for each in names})
                 await targets.aclose()
             nursery.cancel_scope.cancel()
 
