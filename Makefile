@@ -70,7 +70,7 @@ lint: $(STAMPS)/lint
 	try "ruff format" $(BIN)/ruff format --check; \
 	try "pyright" $(BIN)/python -m pyright --pythonpath $(BIN)/python; \
 	try "import-linter" linted; \
-	[ ! -x $(BIN)/hadolint ] || try "hadolint" $(BIN)/hadolint examples/deploy/Dockerfile; \
+	[ ! -x $(BIN)/hadolint ] || try "hadolint" $(BIN)/hadolint examples/*/Dockerfile; \
 	try "promises" $(BIN)/python spec/check_promises.py; \
 	[ -z "$$failed" ] || { echo "lint: something above is wrong" >&2; exit 1; }
 

@@ -71,6 +71,7 @@ def conform(
                     line(line_of(row))
             return Exit.DONE
         url = words[0] if len(words) == 1 and _is_url(words[0]) else None
+        told = None if implements is None else read_implements(Path(implements))
         options = Options(
             selection=selection,
             command=() if url is not None else words,
@@ -79,9 +80,8 @@ def conform(
             jobs=jobs,
             repeat=repeat,
             known=KnownFailures() if known_failures is None else read_known_failures(Path(known_failures)),
-            implements=None
-            if implements is None
-            else frozenset(read_implements(Path(implements)).implements),
+            implements=None if told is None else frozenset(told.implements),
+            name="" if told is None else told.name,
         )
         if print_only is not None:
             return _print(options)
@@ -149,25 +149,23 @@ def _run(options: Options, outputs: Outputs, given: Sequence[str], *, as_json: b
         )
     check(outputs)
     found = RunResult(started="", options=list(given))
-    view = View(found, options.secrets, quiet=as_json)
+    view = View(found, quiet=as_json)
     try:
         with view:
             run(partial(run_suite, options, view.result, on_begin=view.begin, into=found))
     except BaseException as error:
         if found.started:
             found.ended = "the run was interrupted" if isinstance(error, Interrupted) else "the run failed"
-            _report(found, view, outputs, options, as_json=as_json, ended=True)
+            _report(found, view, outputs, as_json=as_json, ended=True)
         raise
-    _report(found, view, outputs, options, as_json=as_json)
+    _report(found, view, outputs, as_json=as_json)
     return found.exit
 
 
-def _report(
-    found: RunResult, view: View, outputs: Outputs, options: Options, *, as_json: bool, ended: bool = False
-) -> None:
+def _report(found: RunResult, view: View, outputs: Outputs, *, as_json: bool, ended: bool = False) -> None:
     """The files first: nobody may be there any more to read the rest."""
     try:
-        written = write(found, outputs, options.secrets)
+        written = write(found, outputs)
     except HarnessError as error:
         if not ended:
             raise

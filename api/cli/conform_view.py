@@ -12,10 +12,8 @@ from rich.text import Text
 
 from graftwire.conformance.playing import Instance
 from graftwire.conformance.reports import summary
-from graftwire.conformance.reports.secrecy import Redactor
 from graftwire.conformance.reports.tally import SYMBOLS, Counts, State, state
 from graftwire.conformance.results import CaseResult, RunResult
-from graftwire.conformance.setups import Secrets
 
 from .output import console, fits, line, printable
 
@@ -38,16 +36,15 @@ class View:
     On a terminal that can be written over, a bar, the counts and the cases under way stay at the end of the lines.
     """
 
-    def __init__(self, run: RunResult, secrets: Secrets, *, quiet: bool = False) -> None:
+    def __init__(self, run: RunResult, *, quiet: bool = False) -> None:
         self._run = run
-        self._secrets = secrets
-        self._redactor = Redactor(secrets)
         self._quiet = quiet
         self._console = console()
         self._plain_only = not fits("".join(SYMBOLS.values()) + "━…·", self._console)
         self._counts = Counts()
         self._current: dict[str, float] = {}
         self._drawn = 0.0
+        self._last_words = ""
         live = self._console.is_terminal and not self._console.is_dumb_terminal and not quiet
         # by hand: what is played must not share its time with a thread that draws
         self._live = Live(console=self._console, auto_refresh=False, transient=True) if live else None
@@ -81,11 +78,18 @@ class View:
         text = Text.assemble((f"{self._symbol(found)} {found}", STYLES[found]), "  ", (result.name, "bold"))
         detail = "it passes, and is listed as a known failure" if found is State.STALE else result.detail
         if detail:
-            text.append(f": {printable(self._redactor.text(detail))}")
+            text.append(f": {printable(detail)}")
         line(text, to=self._console)
         if found is State.FAILED:
             clauses = ", ".join(result.clauses)
             line(Text(f"    {result.level} {clauses}; {result.replay}", style="dim"), to=self._console)
+        if result.last_words not in (
+            "",
+            self._last_words,
+        ):  # a target that does not start says the same for each case
+            self._last_words = result.last_words
+            told = f"    its last words on standard error: {result.last_words.splitlines()[-1]}"
+            line(Text(printable(told), style="dim"), to=self._console)
 
     def _symbol(self, found: State) -> str:
         return found.name[0] if self._plain_only else SYMBOLS[found]
@@ -94,7 +98,7 @@ class View:
         """The summary, when everything has ended."""
         if self._quiet:
             return
-        for each in summary(self._run, self._secrets, ascii_only=self._plain_only):
+        for each in summary(self._run, ascii_only=self._plain_only):
             line(each)
 
     # --- what is drawn over -------------------------------------------------------------------------------------------

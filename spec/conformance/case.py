@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from .launch import INTERFACE
 from .parts import Frame, Part, Piece
 from .roles import ALL_LINKS, BOTH, Level, Link, Role
 
@@ -323,7 +324,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     bounds it all, in seconds, connecting included; `probe`: a fresh session must work afterwards. `alone`: the target
     is started for this case, and ended after it. `closed_world`: the runner, too, keeps to the standard, and every byte
     of both sides is accounted for (structure.py). `once`: it has nothing to do with the link, and is played on one of
-    them. `costs` are bounds of what an `alone` case may cost.
+    them. `planted`: it looks for a canary that a target plants. `costs` are bounds of what an `alone` case may cost.
     """
 
     id: str
@@ -348,4 +349,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     alone: bool = False
     closed_world: bool = False
     once: bool = False
+    planted: bool = False
     costs: Costs | None = None
+
+    @property
+    def calls(self) -> bool:
+        """Whether it calls the interface that targets host, beside the probe at its end."""
+        checks = self.checks or any(isinstance(each, Check) for each in self.steps)
+        return bool(checks) or f"{INTERFACE}." in repr(self.steps)

@@ -1,6 +1,6 @@
 """Which clause of the standard is proved by which cases, for each role that it binds; and what no case can prove.
 
-The clauses come from spec/PROTOCOL.md itself, the cases say which they prove, and clauses.toml holds the rest.
+The clauses come from the standard (standard.py), the cases say which they prove, and clauses.toml holds the rest.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import msgspec
 
 from .case import Case
 from .roles import BOTH, Level, Role
+from .standard import Clause, clauses
 
-_CLAUSE: Final = re.compile(r"^\*\*\[([A-Z]+-\d+)\]\*\* ((?:.+\n)+)", re.MULTILINE)
 _TO_COME: Final = re.compile(r"^missing = \[\n(.*?)^\]\n", re.MULTILINE | re.DOTALL)
 
 
@@ -53,20 +53,6 @@ class Exceptions(msgspec.Struct, frozen=True, rename="kebab"):
         return self.to_come["missing"]
 
 
-def levels_of(standard: str) -> dict[str, Level]:
-    """The clauses of a page, in its order, with the most that each asks for."""
-    return {
-        found[1]: next((each for each in Level if re.search(rf"\b{each}\b", found[2])), Level.MAY)
-        for found in _CLAUSE.finditer(standard)
-    }
-
-
-@lru_cache(maxsize=1)
-def clauses() -> Mapping[str, Level]:
-    """The clauses of the standard."""
-    return levels_of(files("graftwire.spec").joinpath("PROTOCOL.md").read_text(encoding="utf-8"))
-
-
 def parse(text: str) -> Exceptions:
     """Read clauses.toml. Raises ValueError for what can't be understood."""
     return msgspec.convert(tomllib.loads(text), type=Exceptions)
@@ -81,7 +67,7 @@ def exceptions() -> Exceptions:
 def coverage(
     cases: Iterable[Case],
     *,
-    standard: Mapping[str, Level] | None = None,
+    standard: Mapping[str, Clause] | None = None,
     known: Exceptions | None = None,
 ) -> list[Covered]:
     """Every clause in every role that it binds, in the order of the standard."""
@@ -95,20 +81,20 @@ def coverage(
     return [
         Covered(
             clause=clause,
-            level=level,
+            level=found.level,
             role=role,
             cases=by.get((clause, role), []),
             unseen=known.unseen.get(f"{clause} {role}", known.unseen.get(clause, "")),
             to_come=f"{clause} {role}" in known.missing,
         )
-        for clause, level in standard.items()
+        for clause, found in standard.items()
         for role in BOTH
         if known.binds.get(clause, role) is role
     ]
 
 
 def faults(
-    rows: Iterable[Covered], *, standard: Mapping[str, Level] | None = None, known: Exceptions | None = None
+    rows: Iterable[Covered], *, standard: Mapping[str, Clause] | None = None, known: Exceptions | None = None
 ) -> Iterator[str]:
     """What is wrong: holes, and exceptions that are not true. One sentence each, with the remedy."""
     standard = clauses() if standard is None else standard

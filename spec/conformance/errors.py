@@ -8,4 +8,11 @@ class HarnessError(Exception):
 
 
 class TargetEnded(Exception):
-    """The target's process has ended, or does not answer: one sentence."""
+    """The target's process has ended, or does not answer: one sentence.
+
+    `last_words` are its last lines on standard error, without a secret; empty: there are none.
+    """
+
+    def __init__(self, sentence: str, last_words: str = "") -> None:
+        super().__init__(sentence)
+        self.last_words = last_words

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import AsyncGenerator
+import secrets
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,8 @@ from typing import Any, Final
 import cbor2
 import msgspec
 import trio
+
+from graftwire.protocol.errors import ErrorCode
 
 from . import frames
 from .asking import asked_for, report_fits
@@ -64,17 +67,24 @@ from .tasks import unwrapping
 from .usage import Meter, Usage
 from .usage import told as told_usage
 
+ERROR: Final = 7  # the kind of its frame
 PROBE: Final = Check("echo", ("probe",), "probe")
 PROBE_WITHIN: Final = 5.0  # seconds for the liveness probe, and for each check
 CROWDED: Final = 50  # links of a crowd that are opened at a time
 CLOSING: Final = 5.0  # seconds that a target gets to close its files after a case
+LOOKED_BEYOND: Final = (
+    4_096  # bytes behind those that a result keeps: a secret that begins in them ends there
+)
 LEAKS_SHOWN: Final = 3  # in the sentence that says why a case failed
 # Sessions beside the one of the case that are searched for secrets: a check may take many.
 OTHERS_KEPT: Final = 8
 AGAIN: Final = 0.02  # seconds between two looks at a counter
 ENDING: Final = 0.1  # seconds in which a target that ended in the middle of a case is seen to have ended
 SETTLED: Final = 0.01  # seconds for taking a connection that was made before an answer came
+# Keys are unique, also at a peer that has seen other runs.
+_KEYS: Final = f"k{secrets.token_hex(4)}-"
 _numbers = itertools.count(1)
+REFUSALS: Final = (frames.UNAUTHENTICATED, frames.DENIED, frames.UNKNOWN_TARGET)
 
 
 @dataclass(frozen=True)
@@ -116,9 +126,11 @@ class Standing:
         if talk.goaway is not None:
             ended = "" if talk.end is not None else ", but did not close the link"
             return f"the target ended the session with {talk.goaway}{ended}"
+        if self.alive:  # that the link has ended by now is the runner's doing
+            return "the session lives"
         if talk.end is not None:
             return f"the link has ended ({talk.end.why}) without a GOAWAY that says why"
-        return "the session lives" if self.alive else "the session neither lives nor has ended"
+        return "the session neither lives nor has ended"
 
 
 class Playing:
@@ -130,7 +142,7 @@ class Playing:
         self.target = target
         self.world = world
         runner = instance.role.other
-        key = f"k{next(_numbers)}"
+        key = f"{_KEYS}{next(_numbers)}"
         self.scope = Scope(runner, key, world.secrets.proofs)
         self.recorder = Recorder()
         self.standing = Standing()
@@ -140,6 +152,7 @@ class Playing:
         self._bound = trio.CancelScope()
         self._meter: Meter | None = None
         self._last_step: float | None = None
+        self._last_words = ""
 
     async def play(self) -> CaseResult:
         """Play it; never raises but Cancelled, never takes longer than its bounds."""
@@ -154,7 +167,7 @@ class Playing:
         except Failed as failed:
             verdict, detail = Verdict.FAILED, str(failed)
         except TargetEnded as ended:
-            verdict, detail = Verdict.FAILED, str(ended)
+            verdict, detail, self._last_words = Verdict.FAILED, str(ended), ended.last_words
         except trio.TooSlowError:
             verdict, detail = Verdict.FAILED, f"nothing that was due came within {self.case.within:g} s"
         except NotPlayed as not_played:
@@ -169,7 +182,8 @@ class Playing:
         if verdict is Verdict.FAILED and "the target ended" not in detail and not self.target.attached:
             with trio.move_on_after(ENDING):  # links are seen to end before the process is
                 await self.target.ended.wait()
-                detail = f"{detail}; {self.target.why_ended()}"
+                why = self.target.why_ended()
+                detail, self._last_words = f"{detail}; {why}", why.last_words
         await self._disperse()
         return self._result(verdict, detail, trio.current_time() - start)
 
@@ -485,6 +499,9 @@ class Playing:
         """A fresh session works."""
         try:
             with trio.fail_after(PROBE_WITHIN):
+                if self.target.refuses is not None:
+                    await self._asked(PROBE, frames.error(int(self.target.refuses)))
+                    return
                 if self.instance.role is Role.ACCEPTOR or "hosting" in self._implemented():
                     answer = await self._call(PROBE)
                 else:
@@ -518,6 +535,23 @@ class Playing:
 
     async def _call(self, check: Check) -> bytes:
         """The bytes of a result, from a session of its own. Raises Failed, NoLink."""
+        body: bytes = (await self._asked(check, frames.result())).elements[2]
+        return body
+
+    async def refused(self) -> ErrorCode | None:
+        """The code with which a peer that was not started here refuses to be called as targets are.
+
+        None: it does not, or nobody answers; its cases will say so.
+        """
+        try:
+            with trio.fail_after(PROBE_WITHIN):
+                seen = await self._asked(PROBE, frames.result(), frames.error(*REFUSALS))
+        except (Failed, NoLink, HarnessError, trio.TooSlowError):
+            return None
+        return ErrorCode(seen.elements[2]) if seen.kind == ERROR else None
+
+    async def _asked(self, check: Check, *answers: Frame) -> Seen:
+        """A call in a session of its own, and the one of these answers that comes. Raises Failed, NoLink."""
         scope, how, recorder = self.scope, Connect(), self._another_recorder()
         more: list[Frame] = []
         if not self.target.setup.anonymous:
@@ -527,11 +561,10 @@ class Playing:
             await talk.open(None, more)
             if not self.target.setup.anonymous:
                 await talk.expect((frames.accepted(),))
-            seen = await talk.expect((frames.result(),))
+            seen = await talk.expect(answers)
             await talk.farewell()
             faultless(talk)
-            body: bytes = seen.elements[2]
-            return body
+            return seen
 
     @asynccontextmanager
     async def _another(self, how: Connect, recorder: Recorder) -> AsyncGenerator[Linked]:
@@ -615,6 +648,7 @@ class Playing:
             setup=case.setup,
             verdict=verdict,
             detail=secrecy.text(detail),
+            last_words=self._last_words,
             expected=told_outcomes(case.outcomes),
             happened=secrecy.text(str(self.standing)),
             seconds=round(seconds, 4),
@@ -676,30 +710,29 @@ def faultless(talk: Conversation) -> None:
 
 
 def transcript(recorder: Recorder, seen: list[Seen], secrecy: Secrecy) -> Transcript:
-    """What a result keeps of a record: no secret is in it.
-
-    A secret that is cut off where keeping ends is hidden as well if half of it is there.
-    """
-    left: dict[tuple[str, str], int] = {}
-    chunks: list[Chunk] = []
-    cut = False
-    for chunk in recorder.chunks:
-        spent = left.setdefault((chunk.direction, chunk.layer), KEPT)
-        if spent <= 0:
-            cut = True
-            continue
-        left[chunk.direction, chunk.layer] = spent - len(chunk.data)
-        if len(chunk.data) > spent:
-            cut = True
-            chunk = msgspec.structs.replace(chunk, data=chunk.data[:spent])  # noqa: PLW2901
-        chunks.append(chunk)
-    chunks, hidden = secrecy.hide(chunks)
+    """What a result keeps of a record: no secret is in it, and no part of one that stands where keeping ends."""
+    chunks, hidden = secrecy.hide(_beginning(recorder.chunks, KEPT + LOOKED_BEYOND))
+    chunks = _beginning(chunks, KEPT)
+    hidden = [msgspec.structs.replace(each, end=min(each.end, KEPT)) for each in hidden if each.start < KEPT]
+    cut = sum(len(each.data) for each in chunks) < sum(len(each.data) for each in recorder.chunks)
     frames_seen = [
         SeenFrame(each.number, each.position, len(each.payload) + 4, name_of(each.payload), each.taken)
         for each in seen
     ]
     notes = [msgspec.structs.replace(each, text=secrecy.text(each.text)) for each in recorder.notes]
     return Transcript(chunks, notes, frames_seen, cut, hidden)
+
+
+def _beginning(chunks: Iterable[Chunk], size: int) -> list[Chunk]:
+    """The first bytes of each direction and layer, at most so many."""
+    left: dict[tuple[str, str], int] = {}
+    kept: list[Chunk] = []
+    for chunk in chunks:
+        room = left.setdefault((chunk.direction, chunk.layer), size)
+        if room > 0:
+            kept.append(msgspec.structs.replace(chunk, data=chunk.data[:room]))
+            left[chunk.direction, chunk.layer] = room - len(chunk.data)
+    return kept
 
 
 def broken_bounds(costs: Costs, usage: Usage) -> str:

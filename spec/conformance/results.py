@@ -70,7 +70,8 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     in words what the outcomes were to be, and how it came out. With `--repeat`, `plays` counts how often it was played
     and `passes` how often it passed; the verdict is the worst, the transcript that of the first play that was not
     passed (or of the last). `known` is the reason from the list of known failures. `capacity` says, in a closed world,
-    what the target has used of the fields that are free (section 19).
+    what the target has used of the fields that are free (section 19). `last_words` are the last lines of a target that
+    ended, or did not start, on its standard error.
     """
 
     case: str
@@ -82,6 +83,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     setup: str
     verdict: Verdict
     detail: str = ""
+    last_words: str = ""
     expected: str = ""
     happened: str = ""
     seconds: float = 0.0
@@ -146,16 +148,6 @@ class RunResult(msgspec.Struct, kw_only=True):
         if self.unknown or any(each.stale for each in self.results):
             return Exit.STALE
         return Exit.DONE
-
-    def coverage(self) -> dict[str, dict[Role, list[str]]]:
-        """The cases that were played, by clause and role: for the table of the report."""
-        found: dict[str, dict[Role, list[str]]] = {}
-        for each in self.results:
-            for clause in each.clauses:
-                cases = found.setdefault(clause, {}).setdefault(each.role, [])
-                if each.case not in cases:
-                    cases.append(each.case)
-        return found
 
 
 def to_json(value: RunResult | CaseResult) -> bytes:

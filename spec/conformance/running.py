@@ -18,7 +18,7 @@ from . import certificates
 from .cases import CASES
 from .coverage import coverage
 from .errors import HarnessError, TargetEnded
-from .launch import FEATURES
+from .launch import FEATURES, INTERFACE
 from .playing import Instance, Playing, told_outcomes
 from .reading import prepare
 from .results import CaseResult, RunResult, Verdict
@@ -39,7 +39,10 @@ OnBegin = Callable[[Instance], None]
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is to be: `command` starts targets, or `url` names one that runs, `authority` being its CA file."""
+    """What a run is to be: `command` starts targets, or `url` names one that runs, `authority` being its CA file.
+
+    `implements` and `name` count more than what the targets say of themselves.
+    """
 
     selection: Selection = field(default_factory=Selection)
     command: Sequence[str] = ()
@@ -49,6 +52,7 @@ class Options:
     repeat: int = 1
     known: KnownFailures = field(default_factory=KnownFailures)
     implements: frozenset[str] | None = None
+    name: str = ""
     secrets: Secrets = field(default_factory=Secrets)
 
 
@@ -112,11 +116,13 @@ async def _play(
             if options.url is None:
                 targets = Targets(world, nursery, options.implements)
             else:
-                targets = Attached(world, nursery, options.url, options.implements)
+                targets = attached = Attached(world, nursery, options.url, options.implements)
+                attached.peer.refuses = await Playing(instances[0], attached.peer, world).refused()
             try:
                 await _Run(options, world, targets, result, on_result, on_begin).play(instances)
             finally:
-                result.targets = sorted({secrecy.text(each.name) for each in targets.all if each.name})
+                names = [options.name] if options.name else [each.name for each in targets.all if each.name]
+                result.targets = sorted({secrecy.text(each) for each in names})
                 await targets.aclose()
             nursery.cancel_scope.cancel()
 
@@ -133,6 +139,10 @@ def _that_reaches(selection: Selection, url: str) -> Selection:
     scheme = url.partition(":")[0]
     if scheme not in tuple(Link):
         raise HarnessError("a peer to attach to has a URL that begins with tcp, tls, ws, wss or unix")
+    if scheme != "unix" and set("@?#") & set(url):  # it is not repeated: reports would show it
+        raise HarnessError(
+            "a user name, a password, a query or a fragment has no place in a URL; take it out"
+        )
     roles = [each for each in selection.roles if each is Role.ACCEPTOR]
     return replace(selection, roles=roles, links=[each for each in selection.links if each == scheme])
 
@@ -216,11 +226,12 @@ class _Run:
             else:
                 target = await self._targets.get(instance.role, case.setup)
         except TargetEnded as ended:
-            return _unplayed(instance, Verdict.FAILED, str(ended))
+            return _unplayed(instance, Verdict.FAILED, str(ended), ended.last_words)
         except HarnessError as error:
-            if str(error) not in self._result.problems:
-                self._result.problems.append(str(error))
-            return _unplayed(instance, Verdict.ERRORED, str(error))
+            problem = self._world.secrecy.text(str(error))
+            if problem not in self._result.problems:
+                self._result.problems.append(problem)
+            return _unplayed(instance, Verdict.ERRORED, problem)
         instance = self._reachable(instance, target)
         try:
             lacks = _lacks(instance, target)
@@ -239,6 +250,10 @@ def _lacks(instance: Instance, target: Target) -> str:
         return target.unable
     if target.attached and case.setup != "open":
         return f"it needs a target that the runner starts, in the setup {case.setup}"
+    if target.attached and case.planted:
+        return "it looks for what a target that the runner starts has planted"
+    if target.refuses is not None and case.calls:
+        return f"it calls the interface {INTERFACE}, and the peer answers that with {target.refuses.label}"
     if instance.role is Role.ACCEPTOR and instance.link not in target.urls:
         return f"the target does not listen on {instance.link}"
     has = FEATURES if target.implements is None else target.implements
@@ -251,7 +266,7 @@ def _lacks(instance: Instance, target: Target) -> str:
     return f"the target does not implement {', '.join(lacking)}" if lacking else ""
 
 
-def _unplayed(instance: Instance, verdict: Verdict, detail: str) -> CaseResult:
+def _unplayed(instance: Instance, verdict: Verdict, detail: str, last_words: str = "") -> CaseResult:
     case = instance.case
     return CaseResult(
         case=case.id,
@@ -263,6 +278,7 @@ def _unplayed(instance: Instance, verdict: Verdict, detail: str) -> CaseResult:
         setup=case.setup,
         verdict=verdict,
         detail=detail,
+        last_words=last_words,
         expected=told_outcomes(case.outcomes),
         replay=instance.replay,
     )

@@ -1,8 +1,8 @@
 """Finding secrets in bytes, in whatever encoding they are: raw, in letters and digits, backwards, compressed.
 
-What is looked for is a secret as a whole, and its two halves, so that one that was cut off is found all the same. A hit
-says which secret, in which encoding and where; never what it is. That a stranger's bytes are taken for a secret has no
-chance worth the name: what is looked for has 8 random bytes at least.
+What is looked for is a secret as a whole, and its two halves, so that one that was cut off is found all the same; a hit
+is as long as what is left of it. It says which secret, in which encoding and where; never what it is. That a stranger's
+bytes are taken for a secret has no chance worth the name: what is looked for has 8 random bytes at least.
 """
 
 from __future__ import annotations
@@ -45,19 +45,42 @@ class Hit(NamedTuple):
     end: int
 
 
+class _Form(NamedTuple):
+    """A secret or a half of it, as it is looked for: its bytes, and where they are in the form of the whole secret."""
+
+    bytes: bytes
+    secret: str
+    encoding: str
+    whole: bytes
+    offset: int
+
+    def around(self, data: bytes, at: int) -> tuple[int, int]:
+        """From where to where the data have more of the whole than the bytes that were found at a place."""
+        start, end, offset = at, at + len(self.bytes), self.offset
+        while start > 0 and offset > 0 and data[start - 1] == self.whole[offset - 1]:
+            start, offset = start - 1, offset - 1
+        behind = self.offset + len(self.bytes)
+        while end < len(data) and behind < len(self.whole) and data[end] == self.whole[behind]:
+            end, behind = end + 1, behind + 1
+        return start, end
+
+
 class Scanner:
     """Knows secrets by their names, and finds them. No repr shows what it knows."""
 
     def __init__(self, secrets: Mapping[str, bytes]) -> None:
         # by their first bytes: one look at each place of the data finds whether any of them begins there
-        self._forms: dict[bytes, list[tuple[bytes, str, str]]] = {}
+        self._forms: dict[bytes, list[_Form]] = {}
         self._remembered = lru_cache(REMEMBERED)(self._whole)
         for name, secret in secrets.items():
             half = max(SHORTEST, (len(secret) + 1) // 2)
+            wholes = list(forms_of(secret))
             for part in (secret, secret[:half], secret[-half:]):
                 for encoding, form in forms_of(part):
                     if len(form) >= SHORTEST:
-                        self._forms.setdefault(form[:SHORTEST], []).append((form, name, encoding))
+                        whole = next((each for of, each in wholes if of == encoding and form in each), form)
+                        known = _Form(form, name, encoding, whole, whole.index(form))
+                        self._forms.setdefault(form[:SHORTEST], []).append(known)
 
     def scan(self, data: bytes) -> list[Hit]:
         """Every hit, by place; of those that overlap and tell of the same secret, one."""
@@ -88,9 +111,9 @@ class Scanner:
     def _plain(self, data: bytes) -> Iterator[Hit]:
         known, size = self._forms, SHORTEST
         for at in [at for at in range(len(data) - size + 1) if data[at : at + size] in known]:
-            for form, name, encoding in known[data[at : at + size]]:
-                if data.startswith(form, at):
-                    yield Hit(name, encoding, at, at + len(form))
+            for form in known[data[at : at + size]]:
+                if data.startswith(form.bytes, at):
+                    yield Hit(form.secret, form.encoding, *form.around(data, at))
 
 
 def forms_of(secret: bytes) -> Iterator[tuple[str, bytes]]:

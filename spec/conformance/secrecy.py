@@ -132,13 +132,19 @@ class Secrecy:
             return [hit for hit, _ in self._of_link(data)]
         return self._scanner.scan(data)
 
-    def text(self, text: str) -> str:
-        """A text with a name in brackets in the place of each secret."""
-        data = text.encode("utf-8", "backslashreplace")
+    def text(self, text: str | bytes) -> str:
+        """A text with a name in brackets in the place of each secret; bytes that are no UTF-8 as `\ufffd`."""
+        data = text.encode("utf-8", "backslashreplace") if isinstance(text, str) else text
         found = self._scanner.scan(data)
-        for hit in reversed(found):
-            data = data[: hit.start] + f"[{hit.secret}]".encode() + data[hit.end :]
-        return data.decode("utf-8", "replace") if found else text
+        if not found and isinstance(text, str):
+            return text
+        parts: list[bytes] = []
+        at = 0
+        for hit in found:  # one may be inside another, or overlap it
+            if hit.end > at:
+                parts += [data[at : hit.start], f"[{hit.secret}]".encode()]
+                at = hit.end
+        return b"".join([*parts, data[at:]]).decode("utf-8", "replace")
 
 
 def _cut(data: bytes) -> list[tuple[int | None, int, bytes]]:

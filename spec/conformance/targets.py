@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import tempfile
@@ -14,19 +13,27 @@ from typing import Final
 import msgspec
 import trio
 
+from graftwire.protocol.errors import ErrorCode
+
 from .certificates import Certificates
 from .errors import HarnessError, TargetEnded
 from .launch import CANARY_VARIABLE, Asked, Opening, Ready, TlsFiles, Told, line
 from .roles import Link, Role
 from .secrecy import Secrecy
 from .setups import SETUPS, Secrets, Setup
+from .visible import printable
 
 READY_WITHIN: Final = 20.0  # seconds for the answer to the opening
 GRACE: Final = 5.0  # seconds beyond its drain that a target gets to end by itself
 STARTS: Final = 4  # of one target in one run: the first, and three for those that end in the middle
 STARTING: Final = 2  # targets that get ready at a time
 LARGEST_LINE: Final = 2**24  # bytes; a target that writes a longer one floods
-STDERR_KEPT: Final = 65_536
+STDERR_KEPT: Final = 65_536  # bytes of standard error
+STDERR_CUT: Final = (
+    256  # characters of it that are left out if there was more: a secret may have been cut in two there
+)
+LAST_LINES: Final = 20
+LAST_BYTES: Final = 4_096
 ORIGIN: Final = "https://listed.example"
 
 
@@ -46,20 +53,25 @@ class Target:
     """A target that is ready; made by `start` and `attached`.
 
     `urls` are an acceptor's addresses by link. `implements` None: everything. `attached`: it was not started here, so
-    there is no process to look at and nobody to give commands to.
+    there is no process to look at and nobody to give commands to, and `refuses` is the code with which it refuses to be
+    called as targets are (None: it does not).
     """
 
-    def __init__(self, role: Role, setup: Setup) -> None:
+    def __init__(self, role: Role, setup: Setup, secrecy: Secrecy) -> None:
         self.role = role
         self.setup = setup
+        self._secrecy = secrecy
         self.urls: dict[Link, str] = {}
         self.implements: frozenset[str] | None = None
         self.name = ""
         self.unable: str | None = None
         self.attached = False
+        self.refuses: ErrorCode | None = None
         self.process: trio.Process | None = None
         self.ended = trio.Event()
         self._stderr = b""
+        self._stderr_cut = False
+        self._silent = trio.Event()
         self._answers: dict[int, trio.MemorySendChannel[Told]] = {}
         self._commands: trio.MemorySendChannel[dict[str, object]] | None = None
         self._next = 0
@@ -67,9 +79,13 @@ class Target:
         self._writing = trio.Lock()
 
     @property
-    def stderr(self) -> str:
-        """The last that it wrote to standard error."""
-        return self._stderr.decode("utf-8", "replace")
+    def last_words(self) -> str:
+        """The last lines that it wrote to standard error: no secret, and nothing that acts on a terminal."""
+        text = self._secrecy.text(self._stderr)[STDERR_CUT if self._stderr_cut else 0 :]
+        lines = text.rstrip().splitlines()[-LAST_LINES:]
+        data = "\n".join(printable(each.rstrip()) for each in lines).encode()
+        cut = len(data) > LAST_BYTES
+        return ("…" if cut else "") + data[-LAST_BYTES:].decode("utf-8", "ignore")
 
     @property
     def alive(self) -> bool:
@@ -80,9 +96,12 @@ class Target:
         """The sentence about its end."""
         code = None if self.process is None else self.process.returncode
         if code is None:
-            return TargetEnded("the target has closed its standard output")
+            return self._ended("the target has closed its standard output")
         how = f"exit code {code}" if code >= 0 else f"signal {-code}"
-        return TargetEnded(f"the target ended ({how})")
+        return self._ended(f"the target ended ({how})")
+
+    def _ended(self, sentence: str) -> TargetEnded:
+        return TargetEnded(sentence, self.last_words)
 
     async def ask(self, asked: Asked) -> Asking:
         """Ask an initiator for an activity. Raises TargetEnded."""
@@ -122,10 +141,11 @@ class Target:
                 raise self.why_ended() from None
 
     async def _gone(self) -> None:
-        """Give the system a moment to say how the process ended."""
+        """Give the system a moment to say how the process ended, and the last that it wrote a moment to come."""
         with trio.move_on_after(1):
             assert self.process is not None
             await self.process.wait()
+            await self._silent.wait()
 
     async def _next_line(self) -> bytes | None:
         assert self.process is not None
@@ -148,14 +168,14 @@ class Target:
             await self._write(line(opening))
             text = await self._next_line()
         if scope.cancelled_caught:
-            raise TargetEnded(f"the target did not answer the opening within {READY_WITHIN:g} s")
+            raise self._ended(f"the target did not answer the opening within {READY_WITHIN:g} s")
         if text is None:
             await self._gone()
             raise self.why_ended()
         try:
             ready = msgspec.json.decode(text, type=Ready)
         except msgspec.MsgspecError:
-            raise TargetEnded("the target's answer to the opening is not what TARGETS.md says") from None
+            raise self._ended("the target's answer to the opening is not what TARGETS.md says") from None
         self.name, self.unable = ready.name, ready.unable
         if ready.implements is not None:
             self.implements = frozenset(ready.implements)
@@ -185,9 +205,15 @@ class Target:
         """Keep the last of what it writes to standard error."""
         assert self.process is not None
         assert self.process.stderr is not None
-        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        try:
             async for data in self.process.stderr:
-                self._stderr = (self._stderr + data)[-STDERR_KEPT:]
+                whole = self._stderr + data
+                self._stderr_cut = self._stderr_cut or len(whole) > STDERR_KEPT
+                self._stderr = whole[-STDERR_KEPT:]
+        except (trio.BrokenResourceError, trio.ClosedResourceError):  # it was ended here
+            pass
+        finally:
+            self._silent.set()
 
     async def aclose(self, *, patient: bool = True) -> None:
         """End it: no more input, some time (unless not `patient`), then force."""
@@ -232,7 +258,7 @@ class Asking:
 
 async def start(world: World, role: Role, setup: Setup, nursery: trio.Nursery) -> Target:
     """Start a target and get it ready; its tasks run in `nursery`. Raises TargetEnded, HarnessError."""
-    target = Target(role, setup)
+    target = Target(role, setup, world.secrecy)
     directory = tempfile.mkdtemp(prefix="t", dir=world.directory)
     canaries = world.secrets.for_targets()
     environment = {**os.environ, CANARY_VARIABLE: canaries["environment"]}
@@ -296,7 +322,10 @@ class Targets:
                 raise self._failed[key]
             starts = self._starts[key] = self._starts.get(key, 0) + 1
             if starts > STARTS:
-                self._failed[key] = TargetEnded("the target has ended too often and is not started again")
+                self._failed[key] = TargetEnded(
+                    "the target has ended too often and is not started again",
+                    "" if target is None else target.last_words,
+                )
                 raise self._failed[key]
             try:
                 target = await self.fresh(role, setup)
@@ -329,13 +358,13 @@ class Attached(Targets):
         self, world: World, nursery: trio.Nursery, url: str, implements: frozenset[str] | None
     ) -> None:
         super().__init__(world, nursery, implements)
-        self._url = url
+        self.peer = Target(Role.ACCEPTOR, SETUPS["open"], world.secrecy)
+        self.peer.attached = True
+        self.peer.name = url
+        self.peer.implements = implements
+        self.peer.urls = {Link(url.partition(":")[0]): url}
+        self.all.append(self.peer)
 
     async def get(self, role: Role, setup: str) -> Target:
-        """As in `Targets`."""
-        target = Target(role, SETUPS[setup])
-        target.attached = True
-        target.name = self._url
-        target.implements = self._implements
-        target.urls = {Link(self._url.partition(":")[0]): self._url}
-        return target
+        """The peer, whatever is asked for."""
+        return self.peer

@@ -17,6 +17,7 @@ import pytest
 
 from graftwire.conformance.reports import NAMES
 from graftwire.conformance.reports.tally import SYMBOLS, State
+from graftwire.conformance.scanning import Scanner
 
 from .conftest import Here, command, running
 
@@ -36,7 +37,76 @@ def test_it_passes(here: Here) -> None:
 def test_a_peer_that_runs_is_attached_to(here: Here) -> None:
     done = here("conform", "--case", "call.unary", "tcp://127.0.0.1:1")
     assert done.code == 1
-    assert "nothing takes connections there" in done.out or "a session that lives was due" in done.out
+    assert "nothing takes connections there\n" in done.out
+
+
+HOSTED = """
+from graftwire.conformance.reference.service import Counters, make_service
+
+conformance = make_service(Counters(), {})
+"""
+# a case or two of each reason why something is played or not
+ATTACHED = (
+    "call.unary",
+    "frame.length.zero",
+    "hidden.canary.default",
+    "keep.idle*",
+    "resource.*",
+    "stream.server.*",
+)
+
+
+def attached(here: Here, url: str, path: Path, *more: str) -> dict[str, dict[str, object]]:
+    """What became of each case at a peer that runs, by id; the exit code has to be 0."""
+    cases = [word for each in ATTACHED for word in ("--case", each)]
+    done = here("conform", *cases, "--jsonl", str(path), *more, url)
+    assert (done.code, done.err) == (0, ""), done.out
+    lines = [json.loads(each) for each in path.read_text().splitlines()]
+    assert lines[0]["targets"] == (["it"] if "--implements" in more else [url])
+    return {each["case"]: each for each in lines[1:-1]}
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "ws"])
+def test_a_gateway_that_runs(here: Here, tmp_path: Path, scheme: str) -> None:
+    """What it is not asked to be is not implemented, and what is played passes; also when it has seen a run before."""
+    (tmp_path / "hosted.py").write_text(HOSTED)
+    (tmp_path / "implements").write_text('{"name": "it", "implements": ["client-streams"]}')
+    arguments = ("serve", "Conformance=hosted:conformance", "--auth", "anonymous")
+    with running(*arguments, "--listen", f"{scheme}://127.0.0.1:0", cwd=tmp_path) as served:
+        url = served.address()
+        for _ in range(2):
+            found = attached(here, url, tmp_path / "jsonl")
+            assert {each["verdict"] for each in found.values()} == {"passed", "not-implemented"}
+            for name in ("call.unary", "frame.length.zero", "stream.server.empty"):
+                assert found[name]["verdict"] == "passed", found[name]
+        told = {each["detail"] for each in found.values() if each["verdict"] != "passed"}
+        assert told == {
+            "it looks for what a target that the runner starts has planted",
+            "it needs a target of its own",
+            "it needs a target that the runner starts, in the setup hasty",
+        }
+        less = attached(here, url, tmp_path / "jsonl", "--implements", str(tmp_path / "implements"))
+        assert less["stream.server.empty"]["detail"] == "the target does not implement server-streams"
+        assert less["call.unary"]["verdict"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("security", "label"),
+    [(("--auth", "anonymous"), "unknown-target"), (("--auth", "api-keys:keys"), "unauthenticated")],
+)
+def test_a_gateway_that_hosts_something_else(
+    here: Here, shop: Path, tmp_path: Path, security: tuple[str, ...], label: str
+) -> None:
+    """What calls nothing is played all the same."""
+    here("key", "new", "--file", str(shop / "keys"), "--subject", "somebody")
+    more = ("--allow", "everyone", "--plain-proofs") if label == "unauthenticated" else ()
+    with running("serve", "shop:Shop", "--listen", "tcp://127.0.0.1:0", *security, *more, cwd=shop) as served:
+        found = attached(here, served.address(), tmp_path / "jsonl")
+    assert found["frame.length.zero"]["verdict"] == "passed"
+    assert found["call.unary"]["verdict"] == "not-implemented"
+    told = f"it calls the interface Conformance, and the peer answers that with {label}"
+    assert found["call.unary"]["detail"] == told
+    assert {each["verdict"] for each in found.values()} == {"passed", "not-implemented"}
 
 
 def test_as_json(here: Here) -> None:
@@ -110,8 +180,8 @@ def test_a_dumb_terminal_gets_lines(tmp_path: Path) -> None:
     assert out.splitlines()[0].startswith("Graftwire conformance of graftwire reference")
 
 
-def on_a_terminal(words: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """Run a command on a terminal of its own; all that it wrote there."""
+def on_a_terminal(words: list[str], folder: Path, environment: dict[str, str], code: int = 0) -> str:
+    """Run a command, which has to end with this code, on a terminal of its own; all that it wrote there."""
     ours, its = pty.openpty()
     termios.tcsetwinsize(its, (30, 100))
     cleaned = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
@@ -127,8 +197,64 @@ def on_a_terminal(words: list[str], folder: Path, environment: dict[str, str]) -
         pass
     finally:
         os.close(ours)
-    assert process.wait(60) == 0
+    assert process.wait(60) == code
     return written.decode()
+
+
+# An acceptor that answers PING with the canary that it was given, as it is and in base64, says it on standard error and
+# dies of it. It leaves it in the file `canary`, too, for who wants to look for it.
+LEAKING = """
+import base64, json, os, socket, sys
+json.loads(sys.stdin.readline())
+canary = os.environ["CONFORMANCE_CANARY"].encode()
+with open("canary", "wb") as file:
+    file.write(canary)
+server = socket.create_server(("127.0.0.1", 0))
+url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+print(json.dumps({"ready": True, "name": "leaking", "listening": {"tcp": url}}), flush=True)
+connection, _ = server.accept()
+connection.recv(4096)
+hello = "0000002583008101a6011a0040000002190400031a01000000041a00040000051a002000000619ea60"
+connection.sendall(bytes.fromhex(hello))
+while data := connection.recv(4096):
+    if data[5:6] == b"\\x0c":  # PING
+        for body in (b"\\x78\\x20" + canary, b"\\x78\\x2c" + base64.b64encode(canary)):
+            frame = b"\\x83\\x06\\x01\\x58" + bytes([len(body)]) + body
+            connection.sendall(len(frame).to_bytes(4, "big") + frame)
+        break
+sys.stderr.buffer.write(b"Traceback\\nLeaked: " + canary + b" \\x1b[31m" + base64.b64encode(canary) + b"\\n")
+sys.stderr.flush()
+os._exit(9)
+"""
+
+
+def test_a_leak_in_every_output(tmp_path: Path) -> None:
+    """Session, frame, byte, field and encoding are named in each of them; the secret is in none."""
+    (tmp_path / "leaking.py").write_text(LEAKING)
+    arguments = ("conform", "--case", "keep.ping", "--link", "tcp", "--role", "acceptor", "--report", "r")
+    words = command([*arguments, "--", sys.executable, "leaking.py"])
+    shown = on_a_terminal(words, tmp_path, {"TERM": "xterm-256color", "COLUMNS": "100"}, code=1)
+    canary = (tmp_path / "canary").read_bytes()
+    outputs = {each.name: each.read_bytes() for each in (tmp_path / "r").iterdir()}
+    assert set(outputs) == set(NAMES.values())
+    outputs["terminal"] = shown.encode()
+    scanner = Scanner({"it": canary, "spaced": canary.hex(" ").encode()})
+    leak = "the canary environment leaks: the session of the case, frame 2, byte 11, in RESULT body, encoding: raw"
+    last = "Leaked: [canary environment] \\x1b[31m[canary environment]"
+    for name, data in outputs.items():
+        assert scanner.scan(data) == [], name
+        text = data.decode()
+        if name == "results.jsonl":
+            found = json.loads(text.splitlines()[1])
+            assert found["last_words"].startswith(f"Traceback\n{last}")
+            text = "\n".join((found["detail"], found["last_words"]))
+        if name != "badge.svg":
+            flat = " ".join(text.split())
+            assert leak in flat, name
+            assert "frame 3, byte 11, in RESULT body, encoding: base64" in flat, name
+            assert last in flat, name
+    for name in ("report.html", "junit.xml", "results.jsonl"):
+        assert "(canary environment: hidden)" in outputs[name].decode(), name
 
 
 def test_a_known_failure_that_passes_fails_the_run(here: Here, tmp_path: Path) -> None:
@@ -177,6 +303,10 @@ def test_a_list_that_can_not_be_understood(here: Here, tmp_path: Path, text: str
         (("--link", "udp", *TARGET), "--link is one of tcp, tls, ws, wss, unix"),
         (("--role", "server", *TARGET), "--role is acceptor or initiator"),
         ((), "conform needs a URL, or -- and the command of a target"),
+        (
+            ("ws://a:secret@localhost",),
+            "a user name, a password, a query or a fragment has no place in a URL",
+        ),
         (("memory:x",), "a peer to attach to has a URL that begins with"),
         (("http://localhost",), "a peer to attach to has a URL that begins with tcp, tls, ws, wss or unix"),
         (("--known-failures", "/no/where", *TARGET), "/no/where can't be read: no such file or directory"),

@@ -121,3 +121,50 @@ async def test_it_never_ends(target: Make, monkeypatch: pytest.MonkeyPatch) -> N
 async def test_nothing_to_play() -> None:
     with pytest.raises(HarnessError, match=r"there is no case call\.nothing-like-it"):
         await play(cases=("call.nothing-like-it",))
+
+
+DYING = """
+    import os, sys
+    canary = os.environ["CONFORMANCE_CANARY"]
+    os.write(2, b"".join(b"line %d\\n" % number for number in range(30)))
+    os.write(2, f"it was {canary}, \\x1b[2J\\xff\\n".encode("latin-1"))
+    raise SystemExit(3)
+"""
+
+
+async def test_its_last_words_are_kept(target: Make) -> None:
+    """The last 20 lines, with no secret and nothing in them that acts on a terminal."""
+    found = await one(target(DYING))
+    lines = found.last_words.split("\n")
+    assert lines[0] == "line 11"
+    assert lines[-1] == "it was [canary environment], \\x1b[2J\ufffd"
+    assert len(lines) == 20
+
+
+async def test_last_words_of_one_that_dies_in_the_middle(target: Make) -> None:
+    serve = "import os; connection.recv(9); os.write(2, b'why'); os._exit(7)"
+    found = await one(target(LISTENING.format(serve=serve)))
+    assert found.last_words == "why"
+
+
+async def test_last_words_of_one_that_does_not_answer(target: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "READY_WITHIN", 1.0)
+    found = await one(target("import os, time; os.write(2, b'wait'); time.sleep(99)"))
+    assert found.last_words == "wait"
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"), [("b'x' * 10_000", 4_096), ("b'x' * 200_000", 4_096), ("b''", 0)]
+)
+async def test_last_words_are_bounded(target: Make, written: str, kept: int) -> None:
+    found = await one(target(f"import os; os.write(2, {written}); os._exit(3)"))
+    assert found.last_words.lstrip("…") == "x" * kept
+
+
+async def test_a_secret_where_keeping_begins(target: Make) -> None:
+    """No end of a secret is left whose beginning was too long ago."""
+    canary = "os.environ['CONFORMANCE_CANARY'].encode()"
+    left = f"{canary} + b'z' * {targets.STDERR_KEPT - 10}"
+    text = f"import os, sys; sys.stderr.buffer.write({left}); sys.stderr.flush(); os._exit(3)"
+    found = await one(target(text))
+    assert set(found.last_words) == {"…", "z"}

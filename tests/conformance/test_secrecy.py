@@ -14,8 +14,9 @@ import pytest
 from graftwire.conformance import certificates, frames
 from graftwire.conformance.fields import fields_of
 from graftwire.conformance.parts import Body, Frame, Scope, wire
-from graftwire.conformance.recording import Direction, Layer, Recorder
-from graftwire.conformance.results import Verdict, to_json
+from graftwire.conformance.playing import transcript
+from graftwire.conformance.recording import Chunk, Direction, Layer, Recorder
+from graftwire.conformance.results import KEPT, Verdict, to_json
 from graftwire.conformance.roles import Link, Role
 from graftwire.conformance.scanning import Scanner
 from graftwire.conformance.secrecy import Secrecy
@@ -105,6 +106,38 @@ def test_what_is_kept_holds_none() -> None:
     assert SECRECY.hide(chunks)[1] == []
     assert PROOF[:6] not in again.stream(Direction.TARGET)
     assert SECRECY.text(f"it was {CANARY.decode()}!") == "it was [canary environment]!"
+
+
+@pytest.mark.parametrize(
+    "encode", [bytes, bytes.hex, base64.b64encode, base64.b32encode, lambda each: each[::-1]]
+)
+@pytest.mark.parametrize("shown", [14, 15, 20, 24])
+def test_what_is_left_of_a_secret_is_hidden(encode: Callable[[bytes], bytes | str], shown: int) -> None:
+    """Whether its end is cut off or its beginning."""
+    for part in (PROOF[:shown], PROOF[-shown:]):
+        written = encode(part)
+        data = b"it was " + (written if isinstance(written, bytes) else written.encode()) + b"!"
+        (kept,), (hidden,) = SECRECY.hide([Chunk(0, Direction.TARGET, Layer.FRAMES, data)])
+        assert len(kept.data) == len(data)
+        # a digit that stands for a byte of its neighbour, too, may be left, and what fills up base64
+        assert hidden.end - hidden.start >= len(written.rstrip("=" if isinstance(written, str) else b"=")) - 2
+
+
+def test_a_secret_where_keeping_ends() -> None:
+    """Not even the first bytes of it are left."""
+    recorder = Recorder()
+    recorder.bytes(Direction.TARGET, Layer.FRAMES, bytes(KEPT - 5) + CANARY + b"more")
+    kept = transcript(recorder, [], SECRECY)
+    assert kept.cut
+    assert kept.chunks[0].data == bytes(KEPT - 5) + b"*****"
+    assert [(each.start, each.end) for each in kept.hidden] == [(KEPT - 5, KEPT)]
+
+
+def test_texts_with_one_secret_inside_another() -> None:
+    """What stands beside them stays, and no end of the longer one does."""
+    nested = Secrecy({"long": b"a" + CANARY + b"z", "short": CANARY})
+    assert nested.text(f"<a{CANARY.decode()}z>") == "<[long]>"
+    assert SECRECY.text(b"\xff " + PROOF + b" \xff") == "\ufffd [proof of alice] \ufffd"
 
 
 @pytest.mark.parametrize(

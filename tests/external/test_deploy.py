@@ -1,4 +1,4 @@
-"""The files in examples/deploy: units that systemd understands, and what the Dockerfile runs, as a plain user."""
+"""The files in examples: units that systemd understands, and what the Dockerfiles run, as a plain user."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from graftwire import Configuration
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "examples" / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+CONFORM = (ROOT / "examples" / "conformance" / "Dockerfile").read_text(encoding="utf-8")
 PLAIN = 65534  # the user `nobody`
 
 
@@ -66,13 +67,14 @@ def anybodys_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def plain(*command: str, cwd: Path) -> subprocess.Popen[str]:
-    """A command as a user who is nobody."""
+def plain(*command: str, cwd: Path, path: Path | None = None) -> subprocess.Popen[str]:
+    """A command as a user who is nobody; `path` is looked for programs first."""
+    found = os.environ["PATH"] if path is None else f"{path}:{os.environ['PATH']}"
     user = {"user": PLAIN, "group": PLAIN, "extra_groups": []} if os.geteuid() == 0 else {}
     return subprocess.Popen(
         command,
         cwd=cwd,
-        env={"PATH": os.environ["PATH"], "HOME": str(cwd)},
+        env={"PATH": found, "HOME": str(cwd)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -96,22 +98,33 @@ def python() -> str:
     pytest.skip("there is no Python that a plain user may run; install python3-venv")
 
 
-@pytest.mark.external
-@pytest.mark.timeout(600)
-def test_what_the_dockerfile_runs(anybodys_folder: Path) -> None:
-    """The same steps in a clean virtual environment; the last one as a plain user."""
-    tmp_path = anybodys_folder
-    source, venv, etc = tmp_path / "src", tmp_path / "venv", tmp_path / "etc"
+def build(dockerfile: str, folder: Path) -> Path:
+    """Take the steps of a Dockerfile in a clean virtual environment; gives the folder of its programs."""
+    source, venv = folder / "src", folder / "venv"
     left_out = shutil.ignore_patterns(".git", ".venv*", "build", "*.egg-info", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, source, ignore=left_out)
     subprocess.run([python(), "-m", "venv", venv], check=True)
-    steps = re.findall(r"/opt/graftwire/bin/(pip [^\n\\]+)", DOCKERFILE)
+    steps = re.findall(r"/opt/graftwire/bin/(pip [^\n\\]+)", dockerfile)
     assert [step.split()[1] for step in steps] == ["install", "uninstall"]
     for step in steps:
         words = [word.strip('"') for word in step.split()]
         subprocess.run([venv / "bin" / words[0], "--quiet", *words[1:]], cwd=source, check=True)
-    (command,) = re.findall(r"^CMD \[(.+)\]$", DOCKERFILE, re.MULTILINE)
-    words = [word.replace("/etc/graftwire", str(etc)) for word in re.findall(r'"([^"]+)"', command)]
+    return venv / "bin"
+
+
+def words_of(dockerfile: str, instruction: str) -> list[str]:
+    """The words of an instruction that is written as a list."""
+    (command,) = re.findall(rf"^{instruction} \[(.+)\]$", dockerfile, re.MULTILINE)
+    return re.findall(r'"([^"]+)"', command)
+
+
+@pytest.mark.external
+@pytest.mark.timeout(600)
+def test_what_the_dockerfile_runs(anybodys_folder: Path) -> None:
+    """The same steps in a clean virtual environment; the last one as a plain user."""
+    etc = anybodys_folder / "etc"
+    programs = build(DOCKERFILE, anybodys_folder)
+    words = [word.replace("/etc/graftwire", str(etc)) for word in words_of(DOCKERFILE, "CMD")]
     etc.mkdir()
     (etc / "stock.py").write_text(
         "class Stock:\n    async def pieces(self, part: str) -> int:\n        return 4\n"
@@ -120,7 +133,7 @@ def test_what_the_dockerfile_runs(anybodys_folder: Path) -> None:
         '[gateway]\nlisten = ["tcp://127.0.0.1:0"]\n[security]\nauth = ["anonymous"]\n'
         '[modules.Stock]\nload = "stock:Stock"\n'
     )
-    program = str(venv / "bin" / "graftwire")
+    program = str(programs / "graftwire")
     with plain(program, *words, cwd=etc) as served:
         try:
             assert served.stdout is not None
@@ -135,8 +148,26 @@ def test_what_the_dockerfile_runs(anybodys_folder: Path) -> None:
 
 
 @pytest.mark.external
-def test_the_image_runs_as_no_root_and_is_made_in_two_stages() -> None:
-    stages = re.findall(r"^FROM \S+-slim\S*", DOCKERFILE, re.MULTILINE)
+@pytest.mark.timeout(600)
+def test_the_container_of_the_suite(anybodys_folder: Path) -> None:
+    """It tests what is in it, and writes its report, as a plain user."""
+    programs = build(CONFORM, anybodys_folder)
+    work = anybodys_folder / "work"
+    work.mkdir()
+    if os.geteuid() == 0:
+        os.chown(work, PLAIN, PLAIN)
+    words = [*words_of(CONFORM, "ENTRYPOINT"), "--report", "report", *words_of(CONFORM, "CMD")]
+    with plain(*words, cwd=work, path=programs) as run:
+        out, err = run.communicate(timeout=300)
+    assert (run.returncode, err) == (0, ""), out
+    assert "Conforms in everything that was played" in out
+    assert (work / "report" / "report.html").stat().st_size > 10_000
+
+
+@pytest.mark.external
+@pytest.mark.parametrize("dockerfile", [DOCKERFILE, CONFORM], ids=["deploy", "conformance"])
+def test_the_image_runs_as_no_root_and_is_made_in_two_stages(dockerfile: str) -> None:
+    stages = re.findall(r"^FROM \S+-slim\S*", dockerfile, re.MULTILINE)
     assert len(stages) == 2
-    user = re.findall(r"^USER (\d+):", DOCKERFILE, re.MULTILINE)
+    user = re.findall(r"^USER (\d+):", dockerfile, re.MULTILINE)
     assert [int(each) > 0 for each in user] == [True]

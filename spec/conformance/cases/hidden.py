@@ -130,7 +130,15 @@ def _provoked() -> list[Case]:
         ),
     )
     return [
-        answered(f"hidden.canary.{name}", clauses, says, sent, expected, features=HOSTING)
+        answered(
+            f"hidden.canary.{name}",
+            clauses,
+            says,
+            sent,
+            expected,
+            features=HOSTING,
+            planted=name in ("crash", "cause", "default"),
+        )
         for name, clauses, says, sent, expected in rows
     ]
 
@@ -633,6 +641,7 @@ CASES = chapter(
         Expect((error(INTERNAL),)),
         features=("hosting", "server-streams"),
         closed_world=True,
+        planted=True,
     ),
     case(
         "hidden.canary.describe",
@@ -642,6 +651,7 @@ CASES = chapter(
         Describe(),
         features=("hosting", "describe"),
         closed_world=True,
+        planted=True,
     ),
     case(
         "hidden.canary.cancelled",

@@ -144,7 +144,10 @@ async def dial(link: Link, url: str, how: Connect, make_context: MakeContext, re
                 parts.hostname or "", parts.port or (443 if link.secure else 80)
             )
     except OSError as error:
-        raise NoLink(f"nothing takes connections there: {os.strerror(error.errno or 0)}") from error
+        why = (
+            f": {os.strerror(error.errno).lower()}" if error.errno else ""
+        )  # none where several addresses were tried
+        raise NoLink(f"nothing takes connections there{why}") from error
     pipe: Pipe = SocketPipe(stream)
     try:
         if how.bare:

@@ -1,7 +1,8 @@
 """What a run has found, for people and for other programs: HTML, JUnit XML, JSON lines, a badge, plain text.
 
-All of them are made from a `RunResult`, which nothing here changes, and none of them shows a proof or a canary: the
-`Secrets` of the run are given, so that they can be told from everything else and be left out.
+All of them are made from a `RunResult`, which nothing here changes. It holds no proof and no canary (secrecy.py, one
+folder up, has seen to it), so nothing here looks for one. What the user wrote, a command or the reason of a known
+failure, can't hold one: they are made anew for each run.
 """
 
 from __future__ import annotations

@@ -7,9 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ..results import Exit, RunResult
 from ..roles import Level
-from ..setups import Secrets
-from .items import printable
-from .secrecy import Redactor
+from ..visible import printable
 from .tally import State, Tally
 
 LABEL: Final = "graftwire conformance"
@@ -19,7 +17,7 @@ _WIDE: Final = 6.9  # pixels that a character takes at 11 pixels, about; the tex
 _PADDING: Final = 7
 
 
-def badge(run: RunResult, secrets: Secrets | None = None) -> bytes:
+def badge(run: RunResult) -> bytes:
     """The badge of a run: how many MUST cases passed wherever they were played, of how many."""
     tally = Tally(run)
     passed, of = tally.passed(Level.MUST)
@@ -32,7 +30,7 @@ def badge(run: RunResult, secrets: Secrets | None = None) -> bytes:
         if names
         else f"{tally.counts}. {tally.verdict}."
     )
-    return _drawn(message, _COLOURS[_mood(tally)], Redactor(secrets).text(printable(told))).encode()
+    return _drawn(message, _COLOURS[_mood(tally)], printable(told)).encode()
 
 
 def _mood(tally: Tally) -> str:

@@ -8,7 +8,6 @@ from ..recording import Direction
 from ..results import CaseResult, Usage
 from .markup import Child, Html, anchor, join, prose, tag
 from .pieces import KEYS, Alike, alike, clause_links, told_state
-from .secrecy import Redactor
 from .tally import State, Tally, counted, plural, state, worst
 from .transcripts import Entry, told
 
@@ -52,9 +51,9 @@ def filters(tally: Tally) -> Html:
     )
 
 
-def pages(tally: Tally, redactor: Redactor) -> Html:
+def pages(tally: Tally) -> Html:
     """All chapters with their cases."""
-    writer = _Writer(tally, redactor)
+    writer = _Writer(tally)
     return join(
         tag(
             "section",
@@ -72,9 +71,8 @@ def _counts(tally: Tally, cases: list[str]) -> str:
 
 
 class _Writer:
-    def __init__(self, tally: Tally, redactor: Redactor) -> None:
+    def __init__(self, tally: Tally) -> None:
         self._tally = tally
-        self._redactor = redactor
         self._budgets = {True: _Budget(PASSED_BUDGET), False: _Budget(FAILED_BUDGET)}
 
     def case(self, id: str) -> Html:
@@ -102,30 +100,30 @@ class _Writer:
             id=anchor("case", id),
             open=not simply,
             data_states=" ".join(states),
-            data_words=self._redactor.text(" ".join([id, *first.clauses, says, *details])).lower(),
+            data_words=" ".join([id, *first.clauses, says, *details]).lower(),
         )
 
     def _facts(self, result: CaseResult) -> Html:
         facts: list[tuple[str, Child]] = [
             ("Clause" if len(result.clauses) == 1 else "Clauses", clause_links(result.clauses)),
             ("Level", str(result.level)),
-            ("Expected", self._redactor.text(result.expected)),
+            ("Expected", result.expected),
         ]
         if result.setup != "open":
             facts.append(("Setup", result.setup))
         return tag("dl", (join(tag("dt", name), tag("dd", value)) for name, value in facts))
 
     def _group(self, group: Alike) -> Html:
-        first, redactor = group.first, self._redactor
+        first = group.first
         facts: list[tuple[str, Child]] = []
         if group.state is not State.PASSED:
-            facts.append(("Why", redactor.text(first.detail)) if first.detail else ("Why", "it passes"))
+            facts.append(("Why", first.detail) if first.detail else ("Why", "it passes"))
             if first.happened:
-                facts.append(("Happened", redactor.text(first.happened)))
+                facts.append(("Happened", first.happened))
         elif first.happened:
-            facts.append(("Happened", redactor.text(first.happened)))
+            facts.append(("Happened", first.happened))
         if first.known is not None:
-            facts.append(("Known failure", redactor.text(first.known)))
+            facts.append(("Known failure", first.known))
         facts.append(("Took", _times(group)))
         facts += [
             (f"Cost over {each.link}" if len(group.results) > 1 else "Cost", cost)
@@ -139,12 +137,20 @@ class _Writer:
             "div",
             tag("h5", told_state(group.state), f" {group.where}"),
             tag("dl", (join(tag("dt", name), tag("dd", value)) for name, value in facts)),
+            self._last_words(first),
             (self._transcript(each, first=index == 0) for index, each in enumerate(shown)),
             class_=f"result r-{KEYS[group.state]}",
         )
 
+    def _last_words(self, result: CaseResult) -> Html | None:
+        if not result.last_words:
+            return None
+        title = "Its last words on standard error"
+        made = tag("details", tag("summary", title), tag("pre", result.last_words), open=True)
+        return made if self._budgets[False].take(made) else None
+
     def _replay(self, result: CaseResult) -> Html:
-        return tag("pre", self._redactor.text(self._tally.replay(result)))
+        return tag("pre", self._tally.replay(result))
 
     def _transcript(self, result: CaseResult, *, first: bool) -> Html | None:
         passed = state(result) is State.PASSED
@@ -153,7 +159,7 @@ class _Writer:
         title = f"What crossed over {result.link}"
         if self._budgets[passed].left <= 0:
             return tag("p", f"{title} is left out: the page would be too large.", class_="soft")
-        shown = told(result.transcript, self._redactor, rows=PASSED_ROWS if passed else FAILED_ROWS)
+        shown = told(result.transcript, rows=PASSED_ROWS if passed else FAILED_ROWS)
         left: list[str] = []
         if shown.left_out:
             left.append(f"{shown.left_out:,} more {'is' if shown.left_out == 1 else 'are'} left out here")

@@ -13,7 +13,6 @@ from typing import Final
 
 from ..errors import HarnessError
 from ..results import RunResult
-from ..setups import Secrets
 from .badge import badge
 from .html import html
 from .jsonlines import json_lines
@@ -35,10 +34,10 @@ NAMES: Final = {
     Kind.JSONL: "results.jsonl",
     Kind.BADGE: "badge.svg",
 }
-_MAKE: Final[dict[Kind, Callable[[RunResult, Secrets | None], bytes]]] = {
+_MAKE: Final[dict[Kind, Callable[[RunResult], bytes]]] = {
     Kind.HTML: html,
     Kind.JUNIT: junit,
-    Kind.JSONL: lambda run, secrets: b"".join(json_lines(run, secrets)),
+    Kind.JSONL: lambda run: b"".join(json_lines(run)),
     Kind.BADGE: badge,
 }
 
@@ -90,7 +89,7 @@ def check(outputs: Outputs) -> None:
             raise HarnessError(f"{path} can't be written: {_reason(error)}") from None
 
 
-def write(run: RunResult, outputs: Outputs, secrets: Secrets | None = None) -> list[Path]:
+def write(run: RunResult, outputs: Outputs) -> list[Path]:
     """Make all reports and put each in its place, whole or not at all; gives the paths. Raises HarnessError.
 
     A report that can't be written does not keep the others from it; the error names those that failed.
@@ -100,7 +99,7 @@ def write(run: RunResult, outputs: Outputs, secrets: Secrets | None = None) -> l
     written: list[Path] = []
     for kind, path in outputs.all:
         if kind not in made:
-            made[kind] = _MAKE[kind](run, secrets)
+            made[kind] = _MAKE[kind](run)
         try:
             replace(path, made[kind])
         except OSError as error:

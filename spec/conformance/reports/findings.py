@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from ..results import CaseResult
 from .markup import Child, Html, join, table, tag
 from .pieces import Alike, alike, case_link, clause_links, told_state
-from .secrecy import Redactor
 from .tally import WORST, State, Tally, plural, state
 
 _SHOWN = (State.FAILED, State.STALE, State.ERRORED, State.KNOWN)
@@ -18,7 +17,7 @@ def has_findings(tally: Tally) -> bool:
     return any(tally.counts[each] for each in State if each is not State.PASSED)
 
 
-def findings(tally: Tally, redactor: Redactor) -> Html | None:
+def findings(tally: Tally) -> Html | None:
     """The section of them; None: there are none."""
     if not has_findings(tally):
         return None
@@ -35,21 +34,21 @@ def findings(tally: Tally, redactor: Redactor) -> Html | None:
         table(
             "Results that failed or could not be judged, by case",
             ("Outcome", "Case", "Clauses", "What happened"),
-            (_row(case, each, redactor) for case, each in found),
+            (_row(case, each) for case, each in found),
         )
         if found
         else tag("p", "Nothing failed."),
-        _missing(tally, redactor),
+        _missing(tally),
     )
 
 
-def _row(case: str, group: Alike, redactor: Redactor) -> Html:
+def _row(case: str, group: Alike) -> Html:
     first = group.first
-    told: list[Child] = [redactor.text(first.detail or first.happened)]
+    told: list[Child] = [first.detail or first.happened]
     if group.state is State.STALE:
         told = ["It passes."]
     if first.known is not None:
-        told.append(tag("div", f"Listed as known: {redactor.text(first.known)}", class_="soft"))
+        told.append(tag("div", f"Listed as known: {first.known}", class_="soft"))
     return tag(
         "tr",
         tag("td", told_state(group.state)),
@@ -59,7 +58,7 @@ def _row(case: str, group: Alike, redactor: Redactor) -> Html:
     )
 
 
-def _missing(tally: Tally, redactor: Redactor) -> Html | None:
+def _missing(tally: Tally) -> Html | None:
     reasons: dict[str, list[CaseResult]] = {}
     for each in tally.run.results:
         if state(each) is State.NOT_IMPLEMENTED:
@@ -71,7 +70,7 @@ def _missing(tally: Tally, redactor: Redactor) -> Html | None:
         table(
             "Results that were not played, by reason",
             ("Reason", "Results", "Cases"),
-            (tag("tr", *_reason(redactor.text(reason), results)) for reason, results in reasons.items()),
+            (tag("tr", *_reason(reason, results)) for reason, results in reasons.items()),
         ),
     )
 

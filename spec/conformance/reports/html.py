@@ -9,13 +9,11 @@ from typing import Final
 
 from ..results import Exit, RunResult
 from ..roles import Level
-from ..setups import Secrets
 from .casepages import filters, pages
 from .findings import findings, has_findings
 from .markup import Child, Html, join, tag
 from .overview import coverage, grids
 from .pieces import told_state
-from .secrecy import Redactor
 from .styling import SCRIPT, STYLE
 from .tally import SYMBOLS, State, Tally, plural
 
@@ -29,10 +27,9 @@ _MEANINGS: Final = {
 }
 
 
-def html(run: RunResult, secrets: Secrets | None = None, tally: Tally | None = None) -> bytes:
+def html(run: RunResult, tally: Tally | None = None) -> bytes:
     """The page, as UTF-8. `tally`: what is to be shown, where it was counted already."""
     tally = Tally(run) if tally is None else tally
-    redactor = Redactor(secrets)
     title = f"Graftwire conformance of {_names(tally)}"
     page = tag(
         "html",
@@ -42,14 +39,14 @@ def html(run: RunResult, secrets: Secrets | None = None, tally: Tally | None = N
             tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
             _policy(),
             tag("meta", name="color-scheme", content="light dark"),
-            tag("title", redactor.text(title)),
+            tag("title", title),
             tag("style", Html(STYLE)),
         ),
         tag(
             "body",
             tag("a", "Skip to the results", href="#summary", class_="skip"),
-            _header(tally, redactor),
-            tag("main", *_main(tally, redactor)),
+            _header(tally),
+            tag("main", *_main(tally)),
             _footer(tally),
             tag("script", Html(SCRIPT)) if run.results else None,
         ),
@@ -69,14 +66,14 @@ def _names(tally: Tally) -> str:
     return ", ".join(tally.run.targets) or "a target that gave no name"
 
 
-def _main(tally: Tally, redactor: Redactor) -> list[Child]:
+def _main(tally: Tally) -> list[Child]:
     if not tally.run.results:
-        return [_summary(tally, redactor), _what_ran(tally, redactor), _how_to_read()]
+        return [_summary(tally), _what_ran(tally), _how_to_read()]
     return [
-        _summary(tally, redactor),
-        _what_ran(tally, redactor),
+        _summary(tally),
+        _what_ran(tally),
         grids(tally),
-        findings(tally, redactor),
+        findings(tally),
         coverage(tally),
         tag(
             "section",
@@ -88,13 +85,13 @@ def _main(tally: Tally, redactor: Redactor) -> list[Child]:
                 "what it is.",
             ),
             filters(tally),
-            pages(tally, redactor),
+            pages(tally),
         ),
         _how_to_read(),
     ]
 
 
-def _header(tally: Tally, redactor: Redactor) -> Html:
+def _header(tally: Tally) -> Html:
     contents = [("#summary", "Summary"), ("#what-ran", "What ran")]
     if tally.run.results:
         contents.append(("#chapters", "Chapters and links"))
@@ -105,7 +102,7 @@ def _header(tally: Tally, redactor: Redactor) -> Html:
     return tag(
         "header",
         tag("h1", "Graftwire conformance report"),
-        tag("p", redactor.text(_names(tally)), class_="lead"),
+        tag("p", _names(tally), class_="lead"),
         tag("p", tag("time", _when(tally.run.started), datetime=tally.run.started), class_="soft"),
         tag(
             "nav",
@@ -116,7 +113,7 @@ def _header(tally: Tally, redactor: Redactor) -> Html:
     )
 
 
-def _summary(tally: Tally, redactor: Redactor) -> Html:
+def _summary(tally: Tally) -> Html:
     run = tally.run
     mood = {Exit.DONE: "passed", Exit.FAILED: "failed", Exit.HARNESS: "errored", Exit.STALE: "stale"}[
         run.exit
@@ -137,7 +134,7 @@ def _summary(tally: Tally, redactor: Redactor) -> Html:
         notices.append(
             tag(
                 "div",
-                tag("p", tag("strong", "This report is partial."), " ", redactor.text(tally.partial), "."),
+                tag("p", tag("strong", "This report is partial."), " ", tally.partial, "."),
                 tag("p", "What was not played is not in it, and nothing can be said of it."),
                 class_="notice",
             )
@@ -147,7 +144,7 @@ def _summary(tally: Tally, redactor: Redactor) -> Html:
         *(f"the list of known failures names {each}, which there is not" for each in run.unknown),
     ]
     if problems:
-        notices.append(tag("div", (tag("p", redactor.text(each)) for each in problems), class_="notice"))
+        notices.append(tag("div", (tag("p", each) for each in problems), class_="notice"))
     return tag(
         "section",
         tag("h2", "Summary", id="summary"),
@@ -160,13 +157,13 @@ def _summary(tally: Tally, redactor: Redactor) -> Html:
     )
 
 
-def _what_ran(tally: Tally, redactor: Redactor) -> Html:
+def _what_ran(tally: Tally) -> Html:
     run = tally.run
     facts: list[tuple[str, Child]] = [
-        ("Target", redactor.text(_names(tally))),
+        ("Target", _names(tally)),
         (
             "Tested with",
-            tag("code", redactor.text(" ".join(["graftwire conform", *run.options, tally.command]))),
+            tag("code", " ".join(["graftwire conform", *run.options, tally.command])),
         ),
         ("Suite", run.version or "unknown"),
         ("Protocol", f"version {run.protocol}"),

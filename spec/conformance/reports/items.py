@@ -9,6 +9,8 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
+from ..visible import printable
+
 DEEPEST: Final = 250  # levels that are looked into
 LONGEST: Final = 96  # characters of a notation; what is longer is cut
 _NONE: Final = 31  # the low bits of a head without a length
@@ -150,12 +152,3 @@ def _simple(data: bytes, found: Head) -> str:
 def quoted(text: str) -> str:
     """A text in quotes, in one line; what is not printable stands as an escape."""
     return '"' + "".join(_ESCAPES.get(each) or printable(each) for each in text) + '"'
-
-
-def printable(text: str) -> str:
-    """A text in one line that does nothing to whatever shows it: what is not printable is written as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text
-    )

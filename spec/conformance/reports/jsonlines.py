@@ -11,10 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
+from ..coverage import Covered
 from ..results import CaseResult, RunResult
 from ..roles import Level
-from ..setups import Secrets
-from .secrecy import Redactor
 from .tally import State, Tally, state
 from .transcripts import told
 
@@ -22,13 +21,13 @@ SCHEMA: Final = "graftwire-conformance-report/1"
 ROWS: Final = 400  # of one transcript
 
 
-def json_lines(run: RunResult, secrets: Secrets | None = None) -> Iterator[bytes]:
+def json_lines(run: RunResult) -> Iterator[bytes]:
     """The lines, each with its end. Texts are ASCII, so that no reader can trip over an encoding."""
-    tally, redactor = Tally(run), Redactor(secrets)
-    yield _line(_run(tally), redactor)
+    tally = Tally(run)
+    yield _line(_run(tally))
     for each in run.results:
-        yield _line(_result(tally, each, redactor), redactor)
-    yield _line(_summary(tally), redactor)
+        yield _line(_result(tally, each))
+    yield _line(_summary(tally))
 
 
 def _run(tally: Tally) -> dict[str, Any]:
@@ -48,7 +47,7 @@ def _run(tally: Tally) -> dict[str, Any]:
     }
 
 
-def _result(tally: Tally, result: CaseResult, redactor: Redactor) -> dict[str, Any]:
+def _result(tally: Tally, result: CaseResult) -> dict[str, Any]:
     described = tally.cases.get(result.case)
     found: dict[str, Any] = {
         "type": "result",
@@ -65,6 +64,7 @@ def _result(tally: Tally, result: CaseResult, redactor: Redactor) -> dict[str, A
         "known": result.known,
         "stale": result.stale,
         "detail": result.detail,
+        "last_words": result.last_words,
         "expected": result.expected,
         "happened": result.happened,
         "seconds": result.seconds,
@@ -75,7 +75,7 @@ def _result(tally: Tally, result: CaseResult, redactor: Redactor) -> dict[str, A
         "transcript": None,
     }
     if result.transcript is not None and state(result) is not State.PASSED:
-        found["transcript"] = msgspec.to_builtins(told(result.transcript, redactor, rows=ROWS))
+        found["transcript"] = msgspec.to_builtins(told(result.transcript, rows=ROWS))
     return found
 
 
@@ -92,7 +92,7 @@ def _summary(tally: Tally) -> dict[str, Any]:
         "not-implemented": counts[State.NOT_IMPLEMENTED],
         "errored": counts[State.ERRORED],
         "cases": {level: dict(zip(("passed", "of"), tally.passed(level), strict=True)) for level in Level},
-        "clauses-without-case": [each for each, by in tally.clauses.items() if not by],
+        "clauses-without-case": [_unproved(each) for each in tally.unproved],
         "problems": run.problems,
         "unknown": run.unknown,
         "partial": tally.partial or None,
@@ -101,15 +101,15 @@ def _summary(tally: Tally) -> dict[str, Any]:
     }
 
 
-def _line(value: dict[str, Any], redactor: Redactor) -> bytes:
-    return json.dumps(_redacted(value, redactor), separators=(",", ":")).encode("ascii") + b"\n"
+def _unproved(row: Covered) -> dict[str, Any]:
+    return {
+        "clause": row.clause,
+        "role": row.role,
+        "level": row.level,
+        "reason": row.unseen or None,
+        "hole": row.open,
+    }
 
 
-def _redacted(value: Any, redactor: Redactor) -> Any:
-    if isinstance(value, str):
-        return redactor.text(value)
-    if isinstance(value, dict):
-        return {key: _redacted(each, redactor) for key, each in value.items()}  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, list | tuple):
-        return [_redacted(each, redactor) for each in value]  # pyright: ignore[reportUnknownVariableType]
-    return value
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii") + b"\n"

@@ -7,8 +7,6 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from ..results import CaseResult, RunResult
-from ..setups import Secrets
-from .secrecy import Redactor
 from .tally import State, Tally, state
 from .transcripts import told
 
@@ -19,17 +17,17 @@ _UNFIT: Final = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U
 _COUNTED: Final = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
-def junit(run: RunResult, secrets: Secrets | None = None) -> bytes:
+def junit(run: RunResult) -> bytes:
     """The document. A known failure is skipped, with its reason; a pass in spite of one is a failure."""
-    tally, redactor = Tally(run), Redactor(secrets)
+    tally = Tally(run)
     root = ET.Element("testsuites", name="graftwire conformance", time=f"{run.seconds:.3f}")
     for chapter, cases in tally.chapters.items():
         suite = ET.SubElement(root, "testsuite", name=chapter, timestamp=run.started)
-        _properties(suite, tally, redactor)
+        _properties(suite, tally)
         for case in cases:
             for result in tally.by_case[case]:
-                _case(suite, tally, result, redactor)
-    _of_the_run(root, tally, redactor)
+                _case(suite, tally, result)
+    _of_the_run(root, tally)
     for each in (root, *root):
         _count(each)
     ET.indent(root)
@@ -41,7 +39,7 @@ def fit(text: str) -> str:
     return _UNFIT.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
-def _properties(suite: ET.Element, tally: Tally, redactor: Redactor) -> None:
+def _properties(suite: ET.Element, tally: Tally) -> None:
     run = tally.run
     properties = ET.SubElement(suite, "properties")
     for name, value in (
@@ -50,10 +48,10 @@ def _properties(suite: ET.Element, tally: Tally, redactor: Redactor) -> None:
         ("targets", ", ".join(run.targets)),
         ("command", tally.command),
     ):
-        ET.SubElement(properties, "property", name=name, value=_text(value, redactor))
+        ET.SubElement(properties, "property", name=name, value=fit(value))
 
 
-def _case(suite: ET.Element, tally: Tally, result: CaseResult, redactor: Redactor) -> None:
+def _case(suite: ET.Element, tally: Tally, result: CaseResult) -> None:
     case = ET.SubElement(
         suite, "testcase", name=fit(result.name), classname=fit(result.chapter), time=f"{result.seconds:.3f}"
     )
@@ -62,24 +60,26 @@ def _case(suite: ET.Element, tally: Tally, result: CaseResult, redactor: Redacto
         case State.PASSED:
             return
         case State.NOT_IMPLEMENTED:
-            ET.SubElement(case, "skipped", message=_text(result.detail or "not implemented", redactor))
+            ET.SubElement(case, "skipped", message=fit(result.detail or "not implemented"))
             return
         case State.KNOWN:
-            ET.SubElement(case, "skipped", message=_text(f"known failure: {result.known}", redactor))
+            ET.SubElement(case, "skipped", message=fit(f"known failure: {result.known}"))
         case State.FAILED:
-            _add(case, "failure", "failed", result.detail, _story(tally, result), redactor)
+            _add(case, "failure", "failed", result.detail, _story(tally, result))
         case State.STALE:
             sentence = f"it passes, and is listed as a known failure: {result.known}"
-            _add(case, "failure", "stale", sentence, _story(tally, result), redactor)
+            _add(case, "failure", "stale", sentence, _story(tally, result))
         case State.ERRORED:
-            _add(case, "error", "harness", result.detail, _story(tally, result), redactor)
+            _add(case, "error", "harness", result.detail, _story(tally, result))
     if result.transcript is not None:
-        ET.SubElement(case, "system-out").text = _transcript(result, redactor)
+        ET.SubElement(case, "system-out").text = _transcript(result)
+    if result.last_words:
+        ET.SubElement(case, "system-err").text = fit(result.last_words)
 
 
-def _add(case: ET.Element, tag: str, kind: str, message: str, text: str, redactor: Redactor) -> None:
-    element = ET.SubElement(case, tag, message=_text(message or kind, redactor), type=kind)
-    element.text = _text(text, redactor)
+def _add(case: ET.Element, tag: str, kind: str, message: str, text: str) -> None:
+    element = ET.SubElement(case, tag, message=fit(message or kind), type=kind)
+    element.text = fit(text)
 
 
 def _story(tally: Tally, result: CaseResult) -> str:
@@ -95,10 +95,10 @@ def _story(tally: Tally, result: CaseResult) -> str:
     return "\n".join(each for each in lines if each)
 
 
-def _transcript(result: CaseResult, redactor: Redactor) -> str:
+def _transcript(result: CaseResult) -> str:
     """The transcript as text, a line a row."""
     assert result.transcript is not None
-    shown = told(result.transcript, redactor, rows=ROWS)
+    shown = told(result.transcript, rows=ROWS)
     lines: list[str] = []
     for entry in shown.entries:
         number = f" {entry.number}" if entry.number is not None else ""
@@ -109,7 +109,7 @@ def _transcript(result: CaseResult, redactor: Redactor) -> str:
     return fit("\n".join(lines))
 
 
-def _of_the_run(root: ET.Element, tally: Tally, redactor: Redactor) -> None:
+def _of_the_run(root: ET.Element, tally: Tally) -> None:
     """What concerns no case: an early end, problems of the harness, lines of known failures that name nothing."""
     run = tally.run
     if not (tally.partial or run.problems or run.unknown):
@@ -117,16 +117,16 @@ def _of_the_run(root: ET.Element, tally: Tally, redactor: Redactor) -> None:
     suite = ET.SubElement(root, "testsuite", name=RUN, timestamp=run.started)
     if tally.partial:
         case = ET.SubElement(suite, "testcase", name="everything was played", classname=RUN, time="0.000")
-        _add(case, "error", "partial", tally.partial, tally.partial, redactor)
+        _add(case, "error", "partial", tally.partial, tally.partial)
     for number, problem in enumerate(run.problems, 1):
         case = ET.SubElement(suite, "testcase", name=f"harness {number}", classname=RUN, time="0.000")
-        _add(case, "error", "harness", problem, problem, redactor)
+        _add(case, "error", "harness", problem, problem)
     for name in run.unknown:
         case = ET.SubElement(
-            suite, "testcase", name=_text(f"known failure {name}", redactor), classname=RUN, time="0.000"
+            suite, "testcase", name=fit(f"known failure {name}"), classname=RUN, time="0.000"
         )
         sentence = "the list of known failures names it, and there is no such case, role or link"
-        _add(case, "failure", "stale", sentence, sentence, redactor)
+        _add(case, "failure", "stale", sentence, sentence)
 
 
 def _count(element: ET.Element) -> None:
@@ -136,7 +136,3 @@ def _count(element: ET.Element) -> None:
         element.set(attribute, str(sum(each.find(tag) is not None for each in found)))
     if element.tag == "testsuite":
         element.set("time", f"{sum(float(each.get('time', '0')) for each in found):.3f}")
-
-
-def _text(text: str, redactor: Redactor) -> str:
-    return fit(redactor.text(text))

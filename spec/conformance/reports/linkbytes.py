@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from .items import printable
+from ..visible import printable
 
 # The headers of the handshake that may be shown (WS-6); of every other one only its name and length.
 SHOWN: Final = frozenset(

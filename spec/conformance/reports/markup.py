@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Final
 
-from .items import printable
+from ..visible import printable
 
 _EMPTY: Final = frozenset({"br", "col", "input", "meta"})
 _CODE: Final = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\*([^*]+)\*|\[([^\]]+)\]\([^)]*\)")

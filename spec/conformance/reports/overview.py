@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ..results import CaseResult
+from ..coverage import Covered
 from ..roles import BOTH, Level, Role
+from ..standard import Clause
 from .markup import Child, Html, anchor, join, prose, table, tag
 from .pieces import KEYS, case_link, clause_links, told_state, unseen
-from .standard import Clause
 from .tally import SYMBOLS, Counts, State, Tally, counted, plural, worst
 
 _EXCERPT: Final = 110  # characters of a clause that its row shows before it is opened
@@ -56,36 +56,47 @@ def _cell(counts: Counts | None) -> Html:
 
 
 def coverage(tally: Tally) -> Html:
-    """Every clause of the standard with what was played of it."""
-    covered = [id for id, by in tally.clauses.items() if by]
-    musts = [each for each in tally.standard.values() if each.level is Level.MUST]
-    holes = [each.id for each in musts if not tally.clauses[each.id] and not any(_elsewhere(tally, each.id))]
-    count = f"The standard has {plural(len(tally.standard), 'clause')}, {len(musts):,} of them with a MUST."
-    missing = (
-        tag(
-            "details",
-            tag("summary", f"The suite has no case for {plural(len(holes), 'clause')} with a MUST"),
-            tag("p", clause_links(holes)),
-        )
-        if holes
-        else tag("p", "The suite has a case for every clause with a MUST.")
-    )
-    rows = _rows(tally)
+    """Every clause of the standard with what was played of it, or why nothing could be."""
+    levels = {each.clause: each.level for each in tally.run.clauses}
+    musts = sum(each is Level.MUST for each in levels.values())
+    count = f"The standard has {plural(len(levels), 'clause')}, {musts:,} of them with a MUST."
     heads = ("Clause", "Level", "What it says, and its cases", *(f"As {each}" for each in BOTH))
     return tag(
         "section",
         tag("h2", "Clauses", id="clauses"),
-        tag("p", f"{count} Cases of {plural(len(covered), 'clause')} were played in this run."),
-        missing,
+        tag("p", f"{count} Cases of {plural(len(tally.played), 'clause')} were played in this run."),
+        _unproved(tally),
         table(
-            "Every clause of the standard, its cases, and how they came out", heads, rows, class_="clauses"
+            "Every clause of the standard, its cases, and how they came out",
+            heads,
+            _rows(tally),
+            class_="clauses",
         ),
     )
 
 
+def _unproved(tally: Tally) -> Html:
+    """The holes, and what no case can prove."""
+    holes = list(dict.fromkeys(each.clause for each in tally.unproved if each.open))
+    unseen = list(dict.fromkeys(each.clause for each in tally.unproved if each.unseen))
+    told = (
+        tag(
+            "p",
+            f"The suite has no case for {plural(len(holes), 'clause')} with a MUST: ",
+            clause_links(holes),
+            ".",
+        )
+        if holes
+        else tag("p", "The suite has a case for every clause with a MUST that can be seen from outside.")
+    )
+    if not unseen:
+        return told
+    return join(told, tag("p", "What no case can prove says why: ", clause_links(unseen), "."))
+
+
 def _rows(tally: Tally) -> Iterator[Html]:
     section = ""
-    for id, by in tally.clauses.items():
+    for id, by in tally.covered.items():
         clause = tally.standard.get(id)
         title = clause.section if clause is not None else "Not in this standard"
         if title != section:
@@ -95,12 +106,13 @@ def _rows(tally: Tally) -> Iterator[Html]:
             "tr",
             tag("th", id, scope="row", id=anchor("clause", id)),
             tag("td", ", ".join(clause.levels) if clause is not None else ""),
-            tag("td", _clause(tally, clause, by)),
-            (tag("td", _verdict(tally, id, role, by.get(role, []))) for role in BOTH),
+            tag("td", _clause(tally, id, clause), _reasons(by)),
+            (tag("td", _verdict(tally, id, role)) for role in BOTH),
         )
 
 
-def _clause(tally: Tally, clause: Clause | None, by: dict[Role, list[CaseResult]]) -> Html:
+def _clause(tally: Tally, id: str, clause: Clause | None) -> Html:
+    by = tally.played.get(id, {})
     cases = list(dict.fromkeys(each.case for role in BOTH for each in by.get(role, [])))
     whole = "A case names it, and the standard has no such clause." if clause is None else clause.text
     played = [
@@ -116,6 +128,21 @@ def _clause(tally: Tally, clause: Clause | None, by: dict[Role, list[CaseResult]
     )
 
 
+def _reasons(by: dict[Role, Covered]) -> Html | None:
+    """Why no case can prove it: once, if the reason is the same in all roles that it binds."""
+    reasons = {role: row.unseen for role, row in by.items() if row.unseen}
+    if not reasons:
+        return None
+    if len(reasons) == len(by) and len(set(reasons.values())) == 1:
+        return tag("p", f"No case can prove it: {next(iter(reasons.values()))}", class_="soft")
+    return join(
+        *(
+            tag("p", f"No case can prove it of an {role}: {why}", class_="soft")
+            for role, why in reasons.items()
+        )
+    )
+
+
 def _excerpt(text: str) -> str:
     """The beginning of a clause, without its markup, up to a space."""
     plain = text.replace("*", "").replace("`", "").partition(" Violation")[0]
@@ -124,18 +151,14 @@ def _excerpt(text: str) -> str:
     return plain[: _EXCERPT - 1].rpartition(" ")[0].rstrip(".,;: ") + "…"
 
 
-def _verdict(tally: Tally, id: str, role: Role, results: list[CaseResult]) -> Html:
-    found = worst(results)
+def _verdict(tally: Tally, id: str, role: Role) -> Html:
+    found = worst(tally.played.get(id, {}).get(role, []))
     if found is not None:
         return told_state(found)
-    elsewhere = tally.elsewhere(id, role)
-    if elsewhere:
-        return tag("span", f"{plural(len(elsewhere), 'case')}, not played", class_="soft")
-    if any(_elsewhere(tally, id)) or tally.clauses[id]:
-        return join(tag("span", "·", class_="soft", aria_hidden="true"), unseen("no case in this role"))
-    return tag("span", "○ no case", class_="state s-known")
-
-
-def _elsewhere(tally: Tally, id: str) -> Iterator[str]:
-    for role in BOTH:
-        yield from tally.elsewhere(id, role)
+    row = tally.covered[id].get(role)
+    if row is None:
+        return join(tag("span", "·", class_="soft", aria_hidden="true"), unseen("it does not bind this role"))
+    if row.open:
+        return tag("span", "○ no case", class_="state s-known")
+    told = "can't be seen" if row.unseen else "no case"
+    return tag("span", f"{plural(len(row.cases), 'case')}, not played" if row.cases else told, class_="soft")

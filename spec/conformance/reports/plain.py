@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from ..results import RunResult
 from ..roles import Level
-from ..setups import Secrets
-from .items import printable
-from .secrecy import Redactor
+from ..visible import printable
 from .tally import SYMBOLS, State, Tally, plural
 
 
-def summary(run: RunResult, secrets: Secrets | None = None, *, ascii_only: bool = False) -> list[str]:
+def summary(run: RunResult, *, ascii_only: bool = False) -> list[str]:
     """The lines of it: what ran, chapters by links for each role, counts, and the exit code with its reason.
 
     `ascii_only`: for terminals that have no other characters.
     """
-    tally, redactor = Tally(run), Redactor(secrets)
-    lines = [redactor.text(printable(_head(tally))), *_grids(tally)]
-    lines += [f"  harness: {redactor.text(printable(each))}" for each in run.problems]
+    tally = Tally(run)
+    lines = [printable(_head(tally)), *_grids(tally)]
+    lines += [f"  harness: {printable(each)}" for each in run.problems]
     lines += [
-        f"  the list of known failures names {redactor.text(printable(each))}, which there is not"
-        for each in run.unknown
+        f"  the list of known failures names {printable(each)}, which there is not" for each in run.unknown
     ]
     levels = [
         f"{passed:,} of {of:,} {level}" for level in Level for passed, of in [tally.passed(level)] if of
@@ -30,7 +27,7 @@ def summary(run: RunResult, secrets: Secrets | None = None, *, ascii_only: bool 
     results = plural(len(run.results), "result")
     lines.append(f"{results} in {run.seconds:.1f} s: {tally.counts}")
     if tally.partial:
-        lines.append(redactor.text(f"not complete: {tally.partial}"))
+        lines.append(f"not complete: {tally.partial}")
     lines.append(f"{tally.verdict} ({tally.reason})")
     if ascii_only:
         lines = [_ascii(each) for each in lines]

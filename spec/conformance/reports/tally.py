@@ -11,9 +11,10 @@ from typing import Final
 
 from ..case import Case
 from ..cases import BY_ID
+from ..coverage import Covered
 from ..results import CaseResult, Exit, RunResult, Verdict
 from ..roles import Level, Link, Role
-from .standard import Clause, clauses
+from ..standard import Clause, clauses
 
 
 class State(StrEnum):
@@ -102,7 +103,7 @@ class Counts:
 
 
 class Tally:
-    """A run with everything that reports say of it. `cases` describe the ids in it; `standard` are its clauses."""
+    """A run with all that reports say of it. `cases` describe the ids in it; `standard` has the texts of clauses."""
 
     def __init__(
         self, run: RunResult, cases: dict[str, Case] | None = None, standard: dict[str, Clause] | None = None
@@ -141,21 +142,28 @@ class Tally:
         return found
 
     @cached_property
-    def clauses(self) -> dict[str, dict[Role, list[CaseResult]]]:
-        """The results of each clause and role: of every clause of the standard, and of any other that a case names."""
-        found: dict[str, dict[Role, list[CaseResult]]] = {each: {} for each in self.standard}
+    def played(self) -> dict[str, dict[Role, list[CaseResult]]]:
+        """The results of each clause and role."""
+        found: dict[str, dict[Role, list[CaseResult]]] = {}
         for result in self.run.results:
             for clause in result.clauses:
                 found.setdefault(clause, {}).setdefault(result.role, []).append(result)
         return found
 
-    def elsewhere(self, clause: str, role: Role) -> list[str]:
-        """The cases of the suite for a clause and role that this run did not play."""
-        return [
-            each.id
-            for each in self.cases.values()
-            if clause in each.clauses and role in each.roles and each.id not in self.by_case
-        ]
+    @cached_property
+    def covered(self) -> dict[str, dict[Role, Covered]]:
+        """What the suite has for each clause, in the roles that it binds; nothing for one that is no clause."""
+        found: dict[str, dict[Role, Covered]] = {}
+        for each in self.run.clauses:
+            found.setdefault(each.clause, {})[each.role] = each
+        for clause in self.played:
+            found.setdefault(clause, {})
+        return found
+
+    @cached_property
+    def unproved(self) -> list[Covered]:
+        """The clauses, each in a role that it binds, for which the suite has no case, played or not."""
+        return [each for each in self.run.clauses if not each.cases]
 
     def passed(self, level: Level) -> tuple[int, int]:
         """How many cases of a level passed wherever they were played, and of how many."""

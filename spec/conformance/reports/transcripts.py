@@ -1,7 +1,7 @@
 """A transcript for readers: what crossed, in the order in which it did, every byte with its place and its meaning.
 
-Secrets are hidden here, for all reports: by their place (annotating.py, linkbytes.py) and wherever else one is found
-(secrecy.py). In the place of a hidden byte stands `··`.
+In the place of a byte that is not shown stands `··`: of a secret, which the transcript names and does not hold, and of
+whatever stands where credentials have their place (annotating.py, linkbytes.py).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import msgspec
 
 from ..recording import LARGEST_FRAME, LENGTH, Chunk, Direction, Layer
 from ..results import Transcript
+from ..secrecy import Hidden
+from ..visible import printable
 from .annotating import annotate, name_of
-from .items import printable
 from .linkbytes import Unit as LinkUnit
 from .linkbytes import units
-from .secrecy import Hidden, Redactor, merged
 
 SHOWN_BYTES: Final = 48  # of one row
 MOST_ROWS: Final = 160  # of one transcript
@@ -99,9 +99,16 @@ class _Placed(NamedTuple):
 class _Stream:
     """The bytes of one direction and layer, with the chunks that they came in."""
 
-    def __init__(self, direction: Direction, layer: Layer, chunks: Sequence[tuple[int, Chunk]]) -> None:
+    def __init__(
+        self,
+        direction: Direction,
+        layer: Layer,
+        chunks: Sequence[tuple[int, Chunk]],
+        hidden: Sequence[Hidden],
+    ) -> None:
         self.direction = direction
         self.layer = layer
+        self._hidden = [each for each in hidden if (each.direction, each.layer) == (direction, layer)]
         self.data = b"".join(each.data for _, each in chunks)
         self._orders = [order for order, _ in chunks]
         self._times = [each.at for _, each in chunks]
@@ -122,13 +129,17 @@ class _Stream:
         """Which of the chunks a byte came in."""
         return bisect_right(self._starts, offset) - 1
 
+    def hidden(self, start: int, end: int) -> list[Hidden]:
+        """The secrets that were in a range of the stream, or in a part of it."""
+        return [each for each in self._hidden if each.start < end and each.end > start]
+
     def place(self, offset: int) -> tuple[int, float]:
         """Where a byte stands among everything: the order of its chunk, and its time."""
         index = self.chunk_of(offset)
         return self._orders[index], self._times[index]
 
 
-def told(transcript: Transcript, redactor: Redactor, *, rows: int = MOST_ROWS) -> Told:
+def told(transcript: Transcript, *, rows: int = MOST_ROWS) -> Told:
     """A transcript as rows, at most so many of them; what comes later is counted and left out."""
     chunks = _in_order(transcript.chunks)
     websocket = any(each.layer is Layer.LINK and each.data[:5] in (b"GET /", b"HTTP/") for _, each in chunks)
@@ -140,12 +151,12 @@ def told(transcript: Transcript, redactor: Redactor, *, rows: int = MOST_ROWS) -
                 (order, each) for order, each in chunks if each.direction is direction and each.layer is layer
             ]
             if own:
-                stream = _Stream(direction, layer, own)
+                stream = _Stream(direction, layer, own, transcript.hidden)
                 made = _frames(stream) if layer is Layer.FRAMES else _units(stream, websocket)
-                left_out += _place(stream, made, found, redactor, rows)
+                left_out += _place(stream, made, found, rows)
     entries = [each.entry for each in sorted(found, key=lambda each: (each.order, each.offset))]
     for note in transcript.notes:
-        text = redactor.text(printable(note.text))
+        text = printable(note.text)
         entry = Entry(at=note.at, direction=note.direction, layer=None, name=text)
         entries.insert(sum(each.at <= note.at for each in entries), entry)
     kept: list[Entry] = []
@@ -158,9 +169,7 @@ def told(transcript: Transcript, redactor: Redactor, *, rows: int = MOST_ROWS) -
     return Told(tuple(kept), left_out + len(entries) - len(kept), transcript.cut)
 
 
-def _place(
-    stream: _Stream, made: Iterator[_Unit], found: list[_Placed], redactor: Redactor, rows: int
-) -> int:
+def _place(stream: _Stream, made: Iterator[_Unit], found: list[_Placed], rows: int) -> int:
     """Put the entries of a stream into `found`; gives how many it leaves out, because they would be too many alone."""
     used = left_out = 0
     for unit in made:
@@ -168,7 +177,7 @@ def _place(
             left_out += 1
             continue
         order, time = stream.place(unit.start)
-        entry = _entry(stream, redactor, time, unit)
+        entry = _entry(stream, time, unit)
         used += 1 + len(entry.rows)
         found.append(_Placed(order, unit.start, entry))
     return left_out
@@ -233,40 +242,34 @@ def _of_link(unit: LinkUnit) -> list[_Piece]:
     ]
 
 
-def _entry(stream: _Stream, redactor: Redactor, time: float, unit: _Unit) -> Entry:
+def _entry(stream: _Stream, time: float, unit: _Unit) -> Entry:
     return Entry(
         at=time,
         direction=stream.direction,
         layer=stream.layer,
-        name=redactor.text(unit.name),
+        name=unit.name,
         number=unit.number,
         parts=unit.parts,
-        rows=tuple(_row(unit.start, unit.data, each, redactor) for each in unit.pieces()),
+        rows=tuple(_row(stream, unit.start, unit.data, each) for each in unit.pieces()),
     )
 
 
-def _row(offset: int, data: bytes, piece: _Piece, redactor: Redactor) -> Row:
+def _row(stream: _Stream, offset: int, data: bytes, piece: _Piece) -> Row:
+    """A piece of what begins at `offset` of the stream, with the names of the secrets that were in it."""
     start, end, text = piece.start, piece.end, piece.text
-    # What stands around it is looked at, too: a secret may begin before these bytes, or end behind them.
-    before, after = max(0, start - SHOWN_BYTES), min(end, start + SHOWN_BYTES) + SHOWN_BYTES
-    places = [
-        Hidden(each.start + before, each.end + before, each.name)
-        for each in redactor.find(data[before:after])
-    ]
-    found = [each for each in places if each.start < end and each.end > start]
+    found = stream.hidden(offset + start, offset + end)
     if found:
-        names = ", ".join(dict.fromkeys(each.name for each in found))
-        text = f"{redactor.text(text)} ({names}: hidden)"
+        text = f"{text} ({', '.join(dict.fromkeys(each.secret for each in found))}: hidden)"
+    ranges = [(each.start - offset, each.end - offset) for each in found]
     if piece.hidden_from is not None:
-        found = merged([*found, Hidden(max(piece.hidden_from, start), end, "")])
-    shown = "" if piece.elsewhere else _hex(data, start, end, found)
-    return Row(offset + start, end - start, shown, redactor.text(text))
+        ranges.append((piece.hidden_from, end))
+    return Row(offset + start, end - start, "" if piece.elsewhere else _hex(data, start, end, ranges), text)
 
 
-def _hex(data: bytes, start: int, end: int, hidden: Sequence[Hidden]) -> str:
+def _hex(data: bytes, start: int, end: int, hidden: Sequence[tuple[int, int]]) -> str:
     last = min(end, start + SHOWN_BYTES)
     cells = [data[at : at + 1].hex() for at in range(start, last)]
-    for place in hidden:
-        for at in range(max(place.start, start), min(place.end, last)):
+    for first, behind in hidden:
+        for at in range(max(first, start), min(behind, last)):
             cells[at - start] = HIDDEN_BYTE
     return " ".join(cells) + (" …" if last < end else "")

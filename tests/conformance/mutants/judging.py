@@ -72,6 +72,7 @@ def around(mutant: Mutant) -> list[Case]:
         return [each for each in CASES if each.id in catching]
     catching = named(mutant)
     chapters = {each.chapter for each in catching} - {"abuse"}
+    setups = {each.setup for each in catching} - set(SLOW)  # each further one is a further process
     others = [
         each
         for each in CASES
@@ -79,7 +80,7 @@ def around(mutant: Mutant) -> list[Case]:
         and each.chapter in chapters
         and mutant.link in each.links
         and mutant.roles[0] in each.roles
-        and each.setup not in SLOW
+        and each.setup in setups
         and not each.alone
     ]
     return catching + others[:: max(1, len(others) // SLICE)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from graftwire.conformance.coverage import clauses
 from graftwire.conformance.roles import BOTH, Link
+from graftwire.conformance.standard import clauses
 
 from . import calling, framing, hiding, leaving, links, opening, streaming  # noqa: F401 - they enter their mutants
 from .mutant import REGISTER, Mutant

@@ -7,13 +7,17 @@ import base64
 import pytest
 
 from graftwire.conformance import frames
+from graftwire.conformance.cases import CASES
+from graftwire.conformance.coverage import coverage
 from graftwire.conformance.parts import Body, Frame, Scope, wire
 from graftwire.conformance.recording import Chunk, Direction, Layer, Note
 from graftwire.conformance.results import CaseResult, RunResult, Transcript, Usage, Verdict
 from graftwire.conformance.roles import Level, Link, Role
+from graftwire.conformance.secrecy import Secrecy
 from graftwire.conformance.setups import Secrets
 
 SECRETS = Secrets()
+SECRECY = Secrecy(SECRETS.named())
 SCOPE = Scope(Role.INITIATOR, "k1", SECRETS.proofs)
 RUNNER, TARGET = Direction.RUNNER, Direction.TARGET
 CANARY = SECRETS.canaries["exception"]
@@ -25,7 +29,9 @@ def sent(*pieces: Frame, direction: Direction = RUNNER, at: float = 0.001) -> Ch
 
 
 def transcript(*chunks: Chunk, notes: tuple[Note, ...] = (), cut: bool = False) -> Transcript:
-    return Transcript(list(chunks), list(notes), [], cut)
+    """A transcript as a result has it: nothing is kept as long as a secret is in it."""
+    kept, hidden = SECRECY.hide(chunks)
+    return Transcript(kept, list(notes), [], cut, hidden)
 
 
 GUARDED = transcript(
@@ -63,6 +69,8 @@ def result(case: str, verdict: Verdict = Verdict.PASSED, **fields: object) -> Ca
         "passes": int(verdict is Verdict.PASSED),
         **fields,
     }
+    for name in ("detail", "happened"):  # as the runner does
+        told[name] = SECRECY.text(str(told.get(name, "")))
     told.setdefault("replay", f"--case {case} --role {told['role']} --link {told['link']}")
     return CaseResult(**told)  # type: ignore[arg-type]
 
@@ -80,10 +88,12 @@ def everything() -> RunResult:
         planned=9,
         problems=["the harness had no <certificate>"],
         unknown=["call.never"],
+        clauses=coverage(CASES),
         results=[
             result("frame.length.zero", transcript=GUARDED),
             result("frame.length.zero", link=Link.WS, role=Role.INITIATOR, transcript=OVER_WEBSOCKET),
-            result("frame.length.one", Verdict.FAILED, detail="not <what> was\x00\x1b due", transcript=OVER_WEBSOCKET),
+            result("frame.length.one", Verdict.FAILED, detail="not <what> was\x00\x1b due",
+                   last_words="a line\nthe last one", transcript=OVER_WEBSOCKET),
             result("call.undeclared", Verdict.FAILED, detail=f"it said {CANARY}", transcript=GUARDED),
             result("call.undeclared", Verdict.FAILED, link=Link.WS, detail=f"said {base64.b64encode(PROOF).decode()}",
                    happened=f"the session said {PROOF.hex()}"),

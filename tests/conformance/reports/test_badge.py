@@ -9,7 +9,7 @@ import pytest
 from graftwire.conformance.reports import badge
 from graftwire.conformance.results import RunResult, Verdict
 
-from .conftest import SECRETS, assert_no_secret, everything, result  # type: ignore[import-not-found]
+from .conftest import assert_no_secret, everything, result  # type: ignore[import-not-found]
 
 SVG = "{http://www.w3.org/2000/svg}"
 GREEN, RED, GREY = "#1a7f37", "#c0271f", "#626a73"
@@ -17,7 +17,7 @@ GREEN, RED, GREY = "#1a7f37", "#c0271f", "#626a73"
 
 def drawn(run: RunResult) -> tuple[str, str]:
     """The words, and the colour behind them."""
-    root = ET.fromstring(badge(run, SECRETS))  # noqa: S314 - our own
+    root = ET.fromstring(badge(run))  # noqa: S314 - our own
     words = " | ".join(each.text or "" for each in root.iter(f"{SVG}text"))
     return words, [each.get("fill") or "" for each in root.iter(f"{SVG}rect")][-1]
 
@@ -46,14 +46,14 @@ def test_its_words_and_colour(run: RunResult, words: str, colour: str) -> None:
 
 
 def test_it_has_words_for_those_who_do_not_see_it() -> None:
-    root = ET.fromstring(badge(everything(), SECRETS))  # noqa: S314 - our own
+    root = ET.fromstring(badge(everything()))  # noqa: S314 - our own
     assert root.get("role") == "img"
     assert root.findtext(f"{SVG}title") == root.get("aria-label") == "graftwire conformance: 2 of 7 MUST"
     assert "3 failed" in (root.findtext(f"{SVG}desc") or "")
 
 
 def test_it_is_self_contained() -> None:
-    made = badge(everything(), SECRETS)
+    made = badge(everything())
     assert made.replace(b"http://www.w3.org/2000/svg", b"").count(b"http") == 0
     assert b"<script" not in made
     assert_no_secret(made)

@@ -13,13 +13,13 @@ from graftwire.conformance.reports import NAMES, Kind, Outputs, check, write
 from graftwire.conformance.reports.files import replace
 from graftwire.conformance.results import RunResult
 
-from .conftest import SECRETS, assert_no_secret  # type: ignore[import-not-found]
+from .conftest import assert_no_secret  # type: ignore[import-not-found]
 
 
 def test_all_of_them_in_a_directory(run: RunResult, tmp_path: Path) -> None:
     outputs = Outputs(((Kind.BADGE, tmp_path / "mine.svg"),), tmp_path / "deep" / "reports")
     check(outputs)
-    written = write(run, outputs, SECRETS)
+    written = write(run, outputs)
     assert [each.name for each in written] == ["mine.svg", *NAMES.values()]
     for each in written:
         assert each.stat().st_size > 500
@@ -35,7 +35,7 @@ def test_what_is_there_is_replaced_and_keeps_its_mode(run: RunResult, tmp_path: 
     outputs = Outputs(((Kind.HTML, link),))
     check(outputs)
     assert path.read_text() == "old"
-    write(run, outputs, SECRETS)
+    write(run, outputs)
     assert link.is_symlink()
     assert path.read_text().startswith("<!doctype html>")
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
@@ -44,7 +44,7 @@ def test_what_is_there_is_replaced_and_keeps_its_mode(run: RunResult, tmp_path: 
 def test_a_fresh_file_is_as_any_other(run: RunResult, tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.touch()
-    write(run, Outputs(((Kind.JUNIT, tmp_path / "junit.xml"),)), SECRETS)
+    write(run, Outputs(((Kind.JUNIT, tmp_path / "junit.xml"),)))
     assert (tmp_path / "junit.xml").stat().st_mode == plain.stat().st_mode
 
 
@@ -55,7 +55,7 @@ def test_a_pipe_is_written_to_as_it_is(run: RunResult, tmp_path: Path) -> None:
     try:
         outputs = Outputs(((Kind.BADGE, pipe),))
         check(outputs)
-        write(run, outputs, SECRETS)
+        write(run, outputs)
         assert os.read(reading, 65_536).startswith(b"<svg")
     finally:
         os.close(reading)
@@ -97,7 +97,7 @@ def test_a_directory_that_is_closed(tmp_path: Path) -> None:
 def test_one_that_fails_does_not_keep_the_others(run: RunResult, tmp_path: Path) -> None:
     outputs = Outputs(((Kind.HTML, tmp_path / "gone" / "x.html"), (Kind.BADGE, tmp_path / "badge.svg")))
     with pytest.raises(HarnessError, match=r"x\.html can't be written: no such file or directory"):
-        write(run, outputs, SECRETS)
+        write(run, outputs)
     assert (tmp_path / "badge.svg").exists()
 
 

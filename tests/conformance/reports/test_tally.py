@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 
+from graftwire.conformance.coverage import Covered
 from graftwire.conformance.reports.tally import Counts, State, Tally, state, worst
 from graftwire.conformance.results import Exit, RunResult, Verdict
 from graftwire.conformance.roles import Level, Link, Role
@@ -42,11 +43,24 @@ def test_the_worst_counts(run: RunResult) -> None:
 
 def test_clauses_have_their_results_by_role(run: RunResult) -> None:
     tally = Tally(run)
-    assert set(tally.clauses) == set(tally.standard)
-    assert [each.case for each in tally.clauses["FRAME-2"][Role.INITIATOR]] == ["frame.length.zero"]
-    assert tally.clauses["AUTH-1"] == {}
-    assert "frame.length.over-24-bits" in tally.elsewhere("FRAME-2", Role.ACCEPTOR)
-    assert "frame.length.zero" not in tally.elsewhere("FRAME-2", Role.ACCEPTOR)
+    assert list(tally.covered) == list(tally.standard)
+    assert [each.case for each in tally.played["FRAME-2"][Role.INITIATOR]] == ["frame.length.zero"]
+    assert set(tally.played) == {"FRAME-2", "ERR-2", "ERR-4"}
+    assert "frame.length.over-24-bits" in tally.covered["FRAME-2"][Role.ACCEPTOR].cases
+
+
+def test_a_clause_that_is_not_in_the_standard(run: RunResult) -> None:
+    run.results.append(result("call.unary", clauses=("NEW-1",)))
+    tally = Tally(run)
+    assert list(tally.covered)[-1] == "NEW-1"
+    assert tally.covered["NEW-1"] == {}
+
+
+def test_clauses_without_a_case_are_those_of_the_run(run: RunResult) -> None:
+    hole = Covered(clause="CALL-1", level=Level.MUST, role=Role.ACCEPTOR, cases=[])
+    unseen = Covered(clause="CALL-1", level=Level.MUST, role=Role.INITIATOR, cases=[], unseen="Why.")
+    run.clauses = [hole, unseen, Covered(clause="CALL-2", level=Level.MUST, role=Role.ACCEPTOR, cases=["x"])]
+    assert Tally(run).unproved == [hole, unseen]
 
 
 @pytest.mark.parametrize(

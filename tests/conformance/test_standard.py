@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from graftwire.conformance.cases import CASES
-from graftwire.conformance.reports.standard import clauses, parse
 from graftwire.conformance.roles import Level
+from graftwire.conformance.standard import clauses, parse
 
-PAGE = (Path(__file__).parents[3] / "spec" / "PROTOCOL.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "spec" / "PROTOCOL.md").read_text(encoding="utf-8")
 
 
 def test_all_of_them() -> None:
@@ -29,6 +29,13 @@ def test_one_of_them() -> None:
     assert found.levels == (Level.MUST, Level.MAY)
     assert found.level is Level.MUST
     assert found.text.startswith("A link MUST end between two frames.")
+
+
+def test_the_most_that_a_clause_asks_for() -> None:
+    found = parse("## 1 Of it\n**[A-1]** It SHOULD, and\nMAY.\n\nIt MUST.\n**[A-2]** Nothing.\n")
+    assert {id: each.level for id, each in found.items()} == {"A-1": Level.SHOULD, "A-2": Level.MAY}
+    assert found["A-1"].text == "It SHOULD, and MAY."
+    assert {each.section for each in found.values()} == {"1 Of it"}
 
 
 def test_the_cases_name_no_other() -> None:

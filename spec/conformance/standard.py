@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from ..roles import Level
+from .roles import Level
 
 _CLAUSE: Final = re.compile(r"\*\*\[([A-Z]+-\d+)\]\*\* ((?:.+\n)+)")
 _HEADING: Final = re.compile(r"(#{2,3}) (\d+(?:\.\d+)*) (.+)\n")
