@@ -20,7 +20,7 @@ from graftwire.conformance.selecting import Selection
 from .mutant import REGISTER, Mutant
 
 ONCE = 3  # times that a case has to fail, where nothing says that it should
-AT_A_TIME = 2  # mutants
+AT_A_TIME = 5  # mutants
 JOBS = 8  # cases of each, at a time
 SLICE = 12  # of a chapter's other cases, where not all are played
 UNSURE = 12  # so many that fail beside are no accident
