@@ -1,4 +1,4 @@
-"""A mutant as a target, and what there is to do with all of them."""
+"""What there is to do with the mutants."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from functools import partial
 import msgspec
 import trio
 
-from graftwire.conformance.reference.program import main as reference
-
 from .documenting import PAGE, page
 from .judging import Found, judge_all
 from .mutant import Mutant
@@ -20,13 +18,8 @@ from .table import BY_NAME, MUTANTS
 
 def main() -> int:
     """Do what the command line says; returns the exit code."""
-    if len(sys.argv) == 2 and sys.argv[1] in BY_NAME:
-        BY_NAME[sys.argv[1]].apply()
-        return reference()
     parser = argparse.ArgumentParser(prog="mutants", description="The reference target with one fault.")
-    parser.add_argument(
-        "names", nargs="*", help="mutants, or patterns with *; one alone is started as a target"
-    )
+    parser.add_argument("names", nargs="*", help="mutants, or patterns with *; NAME alone is a target")
     parser.add_argument("--play", action="store_true", help="see that each is caught by what has to catch it")
     parser.add_argument(
         "--all", action="store_true", help="with every case in every role, and not with a chapter"
