@@ -614,6 +614,14 @@ def conform(
             "--clauses", help="List the clauses of the standard with the cases that prove each, one a line."
         ),
     ] = False,
+    corpus: Annotated[
+        str | None,
+        typer.Option(
+            "--corpus",
+            metavar="DIR",
+            help="Write what the chosen cases send into this directory, for a fuzzer.",
+        ),
+    ] = None,
     print_only: Annotated[
         str | None,
         typer.Option(
@@ -642,6 +650,7 @@ def conform(
         outputs=outputs_of(html, junit, jsonl, badge, report),
         list_only=list_only,
         clauses_only=clauses_only,
+        corpus=corpus,
         print_only=print_only,
         as_json=json,
     )

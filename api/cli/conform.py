@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from graftwire.conformance.cases import CASES
+from graftwire.conformance.corpus import write as write_corpus
 from graftwire.conformance.coverage import coverage, line_of
 from graftwire.conformance.errors import HarnessError
 from graftwire.conformance.printing import lines_of, list_line
@@ -46,6 +47,7 @@ def conform(
     outputs: Outputs,
     list_only: bool,
     clauses_only: bool,
+    corpus: str | None,
     print_only: str | None,
     as_json: bool,
 ) -> int:
@@ -69,6 +71,10 @@ def conform(
             for row in coverage(selection.of(CASES)):
                 if row.role in selection.roles:
                     line(line_of(row))
+            return Exit.DONE
+        if corpus is not None:
+            count = write_corpus(selection.of(CASES), Path(corpus))
+            line(f"wrote {count:,} streams to {corpus}")
             return Exit.DONE
         url = words[0] if len(words) == 1 and _is_url(words[0]) else None
         told = None if implements is None else read_implements(Path(implements))

@@ -5,12 +5,10 @@ The clauses come from the standard (standard.py), the cases say which they prove
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.resources import files
-from typing import Final
 
 import msgspec
 
@@ -18,11 +16,9 @@ from .case import Case
 from .roles import BOTH, Level, Role
 from .standard import Clause, clauses
 
-_TO_COME: Final = re.compile(r"^missing = \[\n(.*?)^\]\n", re.MULTILINE | re.DOTALL)
-
 
 class Covered(msgspec.Struct, frozen=True, kw_only=True):
-    """A clause in one of the roles that it binds. `unseen` is why no case can prove it; `to_come`: one has to.
+    """A clause in one of the roles that it binds. `unseen` is why no case can prove it.
 
     `level` is the most that the clause asks for.
     """
@@ -32,7 +28,6 @@ class Covered(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     cases: list[str]
     unseen: str = ""
-    to_come: bool = False
 
     @property
     def open(self) -> bool:
@@ -40,17 +35,11 @@ class Covered(msgspec.Struct, frozen=True, kw_only=True):
         return self.level is Level.MUST and not self.cases and not self.unseen
 
 
-class Exceptions(msgspec.Struct, frozen=True, rename="kebab"):
+class Exceptions(msgspec.Struct, frozen=True):
     """What clauses.toml says."""
 
     binds: dict[str, Role]
     unseen: dict[str, str]
-    to_come: dict[str, list[str]]
-
-    @property
-    def missing(self) -> list[str]:
-        """The clauses that have no case yet, as "CLAUSE role"."""
-        return self.to_come["missing"]
 
 
 def parse(text: str) -> Exceptions:
@@ -85,7 +74,6 @@ def coverage(
             role=role,
             cases=by.get((clause, role), []),
             unseen=known.unseen.get(f"{clause} {role}", known.unseen.get(clause, "")),
-            to_come=f"{clause} {role}" in known.missing,
         )
         for clause, found in standard.items()
         for role in BOTH
@@ -101,17 +89,14 @@ def faults(
     known = exceptions() if known is None else known
     rows = list(rows)
     names = {f"{each.clause} {each.role}" for each in rows}
-    for each in (*known.binds, *known.unseen, *known.missing):
+    for each in (*known.binds, *known.unseen):
         if each.partition(" ")[0] not in standard:
             yield f"clauses.toml names {each}, and the standard has no such clause: take it out"
         elif " " in each and each not in names:
             yield f"clauses.toml names {each}, and the clause does not bind that role: take it out"
     for row in rows:
-        name = f"{row.clause} {row.role}"
-        if row.open and not row.to_come:
-            yield f"{name} has no case: write one, or say in clauses.toml why it can't be seen"
-        elif row.to_come and not row.open:
-            yield f"{name} is to come in clauses.toml, and has come: run make cases"
+        if row.open:
+            yield f"{row.clause} {row.role} has no case: write one, or say in clauses.toml why it can't be seen"
     for each in known.unseen:
         proved = [row for row in rows if each in (row.clause, f"{row.clause} {row.role}") and row.cases]
         if proved:
@@ -120,13 +105,6 @@ def faults(
 
 def line_of(row: Covered) -> str:
     """A row as a line, cells divided by tabs: clause, level, role, number of cases, the first of them or the reason."""
-    said = row.unseen or ("to come" if row.open else "")
-    shown = ", ".join(row.cases[:3]) + (", …" if len(row.cases) > 3 else "")
-    return "\t".join((row.clause, row.level, row.role, str(len(row.cases)), shown or said))
-
-
-def without_what_has_come(text: str, cases: Iterable[Case]) -> str:
-    """The text of clauses.toml without the clauses to come that have come."""
-    rows = coverage(cases, known=parse(text))
-    left = [f'  "{each.clause} {each.role}",\n' for each in rows if each.to_come and each.open]
-    return _TO_COME.sub(lambda _: f"missing = [\n{''.join(left)}]\n", text)
+    named = ", ".join(row.cases[:3]) + (", …" if len(row.cases) > 3 else "")
+    last = named or row.unseen or ("no case" if row.open else "")
+    return "\t".join((row.clause, row.level, row.role, str(len(row.cases)), last))

@@ -15,13 +15,11 @@ from graftwire.conformance.coverage import (
     exceptions,
     faults,
     line_of,
-    parse,
-    without_what_has_come,
 )
 from graftwire.conformance.roles import BOTH, Role
 
 STANDARD = standard.parse("**[A-1]** MUST.\n\n**[A-2]** MUST.\n\n**[A-3]** MAY.\n")
-NOTHING = Exceptions(binds={}, unseen={}, to_come={"missing": []})
+NOTHING = Exceptions(binds={}, unseen={})
 
 
 def proving(clause: str, *roles: Role) -> Case:
@@ -39,7 +37,6 @@ def found(cases: list[Case], **known: object) -> list[str]:
     said = Exceptions(
         binds=known.get("binds", {}),  # type: ignore[arg-type]
         unseen=known.get("unseen", {}),  # type: ignore[arg-type]
-        to_come={"missing": known.get("missing", [])},  # type: ignore[dict-item]
     )
     rows = coverage(cases, standard=STANDARD, known=said)
     return [each.partition(":")[0] for each in faults(rows, standard=STANDARD, known=said)]
@@ -65,7 +62,6 @@ def test_a_hole() -> None:
         ({"binds": {"A-2": Role.ACCEPTOR}}, None),
         ({"unseen": {"A-2": "Why."}}, "A-2 is unseen in clauses.toml, and it.a-2 proves it"),
         ({"unseen": {"A-2 initiator": "Why."}}, None),
-        ({"missing": ["A-2 initiator"]}, None),
     ],
 )
 def test_what_is_excepted(known: dict[str, object], fault: str | None) -> None:
@@ -79,14 +75,9 @@ def test_what_is_excepted(known: dict[str, object], fault: str | None) -> None:
         ({"binds": {"B-1": Role.ACCEPTOR}}, "clauses.toml names B-1, and the standard has no such clause"),
         ({"unseen": {"B-1": "Why."}}, "clauses.toml names B-1, and the standard has no such clause"),
         (
-            {"missing": ["B-1 acceptor"]},
-            "clauses.toml names B-1 acceptor, and the standard has no such clause",
-        ),
-        (
             {"binds": {"A-1": Role.ACCEPTOR}, "unseen": {"A-1 initiator": "Why."}},
             "clauses.toml names A-1 initiator, and the clause does not bind that role",
         ),
-        ({"missing": ["A-1 initiator"]}, "A-1 initiator is to come in clauses.toml, and has come"),
         (
             {"unseen": {"A-1 initiator": "Why."}},
             "A-1 initiator is unseen in clauses.toml, and it.a-1 proves it",
@@ -97,19 +88,11 @@ def test_what_is_stale(known: dict[str, object], fault: str) -> None:
     assert found([proving("A-1"), proving("A-2")], **known) == [fault]
 
 
-def test_what_has_come_is_taken_out() -> None:
-    text = (
-        '[binds]\n[unseen]\n# why\n[to-come]\nmissing = [\n  "FRAME-1 acceptor",\n  "AUTH-13 initiator",\n]\n'
-    )
-    assert without_what_has_come(text, [proving("FRAME-1")]) == text.replace('  "FRAME-1 acceptor",\n', "")
-    assert parse(text).missing == ["FRAME-1 acceptor", "AUTH-13 initiator"]
-
-
 def test_lines() -> None:
     cases = [proving("A-1")]
     rows = coverage(cases, standard=STANDARD, known=NOTHING)
     assert [line_of(each) for each in rows[1:4]] == [
         "A-1\tMUST\tinitiator\t1\tit.a-1",
-        "A-2\tMUST\tacceptor\t0\tto come",
-        "A-2\tMUST\tinitiator\t0\tto come",
+        "A-2\tMUST\tacceptor\t0\tno case",
+        "A-2\tMUST\tinitiator\t0\tno case",
     ]

@@ -15,6 +15,7 @@ from graftwire.conformance.case import Activity
 from graftwire.conformance.launch import Asked, line
 from graftwire.conformance.parts import Scope
 from graftwire.conformance.roles import Role
+from graftwire.conformance.secrecy import Secrecy
 from graftwire.conformance.setups import SETUPS
 from graftwire.conformance.targets import Asking, Target
 
@@ -31,7 +32,7 @@ class Slow:
 
 
 async def test_activities_that_are_asked_for_at_a_time_have_their_own_ids() -> None:
-    target = Target(Role.INITIATOR, SETUPS["open"])
+    target = Target(Role.INITIATOR, SETUPS["open"], Secrecy())
     stdin = Slow()
     target.process = cast("trio.Process", SimpleNamespace(stdin=stdin))
     asked: dict[str, Asking] = {}
