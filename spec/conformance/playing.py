@@ -174,13 +174,13 @@ class Playing:
         return self._result(verdict, detail, trio.current_time() - start)
 
     def _leaks(self) -> list[str]:
-        """The secrets that the target has written where they may not stand, one sentence each: see secrecy.py."""
-        found = [
+        """The first secrets that the target has written where they may not stand, a sentence each: see secrecy.py."""
+        found = (
             each
             for session, recorder in (("the session of the case", self.recorder), *self._others)
             for each in self.world.secrecy.leaks(recorder, session)
-        ]
-        return [str(each) for each in found[:LEAKS_SHOWN]]
+        )
+        return [str(each) for each in itertools.islice(found, LEAKS_SHOWN)]
 
     async def _steps_and_outcome(self) -> None:
         async with self._linked(self._planted(self.case.connect)) as linked:
