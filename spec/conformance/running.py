@@ -133,6 +133,8 @@ def _that_reaches(selection: Selection, url: str) -> Selection:
     scheme = url.partition(":")[0]
     if scheme not in tuple(Link):
         raise HarnessError("a peer to attach to has a URL that begins with tcp, tls, ws, wss or unix")
+    if "@" in url or "?" in url or "#" in url:  # LINK-8: it may hold a secret, so it is not repeated
+        raise HarnessError("a peer to attach to has a URL without a user name, password, query or fragment")
     roles = [each for each in selection.roles if each is Role.ACCEPTOR]
     return replace(selection, roles=roles, links=[each for each in selection.links if each == scheme])
 
