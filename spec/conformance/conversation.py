@@ -25,6 +25,7 @@ LEAVING: Final = 2.0  # seconds in which a target that was left ends the link; h
 LARGEST_EARLY_FRAME: Final = 16_384
 LARGEST_EARLY_BYTES: Final = 32_768
 LEAST_CALLS: Final = 16
+AT_A_TIME: Final = 64  # frames of one read that are judged before others, and bounds of time, have their turn
 # WS-5: the codes of a Close frame that a peer may send.
 CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1009})
 
@@ -139,7 +140,7 @@ class Conversation:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Read until the end. Raises nothing but Cancelled."""
+        """Read until the end. Raises Flooded."""
         while self.end is None:
             await self._hearing.wait()
             for event in await self.wire.receive():
@@ -173,8 +174,10 @@ class Conversation:
             return
         if event.whole and self._splitter.kept:
             self.faults.append(Fault("WS-1", "a message that does not hold whole frames"))
-        for position, payload in found:
+        for number, (position, payload) in enumerate(found, 1):
             await self._frame(Seen(len(self.seen) + 1, position, payload))
+            if not number % AT_A_TIME:
+                await trio.lowlevel.checkpoint()
 
     async def _frame(self, seen: Seen) -> None:
         self.seen.append(seen)

@@ -7,5 +7,9 @@ class HarnessError(Exception):
     """The run can't go on, or a case can't be played, for a reason that is not the target's: one sentence."""
 
 
+class Flooded(Exception):
+    """The target wrote more over one link than it can have been asked for: one sentence."""
+
+
 class TargetEnded(Exception):
     """The target's process has ended, or does not answer: one sentence."""

@@ -47,7 +47,7 @@ from .case import (
     WebSocketFrame,
 )
 from .conversation import LEAVING, Conversation, Failed, Seen
-from .errors import HarnessError, TargetEnded
+from .errors import Flooded, HarnessError, TargetEnded
 from .launch import FEATURES, Asked, Told
 from .links.making import Linked, Listening, NoLink, dial, listen
 from .links.pipes import Gone
@@ -72,7 +72,7 @@ LEAKS_SHOWN: Final = 3  # in the sentence that says why a case failed
 # Sessions beside the one of the case that are searched for secrets: a check may take many.
 OTHERS_KEPT: Final = 8
 AGAIN: Final = 0.02  # seconds between two looks at a counter
-ENDING: Final = 0.1  # seconds in which a target that ended in the middle of a case is seen to have ended
+ENDING: Final = 0.25  # seconds in which a target that ended in the middle of a case is seen to have ended
 SETTLED: Final = 0.05  # seconds in which a connection that was made before an answer is seen behind it
 _numbers = itertools.count(1)
 
@@ -153,7 +153,7 @@ class Playing:
             await self._judge_costs()
         except Failed as failed:
             verdict, detail = Verdict.FAILED, str(failed)
-        except TargetEnded as ended:
+        except (TargetEnded, Flooded) as ended:
             verdict, detail = Verdict.FAILED, str(ended)
         except trio.TooSlowError:
             verdict, detail = Verdict.FAILED, f"nothing that was due came within {self.case.within:g} s"
@@ -645,12 +645,14 @@ async def conversing(linked: Linked, scope: Scope, recorder: Recorder) -> AsyncG
 
 async def describe(talk: Conversation, first: int) -> None:
     """Ask for what is hosted, and for the metadata of each interface. Raises Failed."""
-    for entry in await _described(talk, first):
+    wrong = "graftwire.describe gives something else than interface, version, digest (DESCRIBE-2)"
+    hosted = await _described(talk, first)
+    if not isinstance(hosted, list):
+        raise Failed(wrong)
+    for entry in hosted:  # pyright: ignore[reportUnknownVariableType]
         first += 1
         if not isinstance(entry, list) or len(entry) != 3 or not isinstance(entry[2], bytes):  # pyright: ignore[reportUnknownArgumentType]
-            raise Failed(
-                "graftwire.describe gives something else than interface, version, digest (DESCRIBE-2)"
-            )
+            raise Failed(wrong)
         digest: bytes = entry[2]
         metadata = await _described(talk, first, digest)
         if not isinstance(metadata, bytes) or hashlib.sha256(metadata).digest() != digest:
@@ -661,6 +663,7 @@ async def _described(talk: Conversation, number: int, *arguments: bytes) -> Any:
     id = Mine(number)
     await talk.send((frames.call("describe", *arguments, target="graftwire.describe", id=id),))
     seen = await talk.expect((frames.result(id=id),))
+    faultless(talk)  # so the body is a byte string, of one item
     try:
         return cbor2.loads(seen.elements[2])
     except (ValueError, cbor2.CBORError):
@@ -696,6 +699,7 @@ def transcript(recorder: Recorder, seen: list[Seen], secrecy: Secrecy) -> Transc
     frames_seen = [
         SeenFrame(each.number, each.position, len(each.payload) + 4, name_of(each.payload), each.taken)
         for each in seen
+        if each.position < KEPT
     ]
     notes = [msgspec.structs.replace(each, text=secrecy.text(each.text)) for each in recorder.notes]
     return Transcript(chunks, notes, frames_seen, cut, hidden)

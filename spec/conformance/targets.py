@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ STARTS: Final = 4  # of one target in one run: the first, and three for those th
 STARTING: Final = 2  # targets that get ready at a time
 LARGEST_LINE: Final = 2**24  # bytes; a target that writes a longer one floods
 STDERR_KEPT: Final = 65_536
+LAST_LINES: Final = 0.1  # seconds in which the last lines of a process that has ended are read
 ORIGIN: Final = "https://listed.example"
 
 
@@ -65,6 +67,8 @@ class Target:
         self._next = 0
         self._lines = b""
         self._writing = trio.Lock()
+        self._half_said = False  # a line was begun, and the target did not read it to its end in time
+        self._flooded = False
 
     @property
     def stderr(self) -> str:
@@ -79,6 +83,8 @@ class Target:
     def why_ended(self) -> TargetEnded:
         """The sentence about its end."""
         code = None if self.process is None else self.process.returncode
+        if self._flooded:
+            return TargetEnded(f"the target wrote a line of more than {LARGEST_LINE >> 20} MiB")
         if code is None:
             return TargetEnded("the target has closed its standard output")
         how = f"exit code {code}" if code >= 0 else f"signal {-code}"
@@ -115,11 +121,15 @@ class Target:
         assert self.process is not None
         assert self.process.stdin is not None
         async with self._writing:
+            if self._half_said:
+                raise TargetEnded("the target does not read its standard input")
+            self._half_said = True
             try:
                 await self.process.stdin.send_all(data)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 await self._gone()
                 raise self.why_ended() from None
+            self._half_said = False
 
     async def _gone(self) -> None:
         """Give the system a moment to say how the process ended."""
@@ -135,7 +145,8 @@ class Target:
                 data = await self.process.stdout.receive_some(65_536)
             except trio.ClosedResourceError:  # it was ended here
                 return None
-            if not data or len(self._lines) > LARGEST_LINE:
+            self._flooded = len(self._lines) > LARGEST_LINE
+            if not data or self._flooded:
                 return None
             self._lines += data
         text, _, self._lines = self._lines.partition(b"\n")
@@ -175,6 +186,17 @@ class Target:
             except (msgspec.MsgspecError, trio.WouldBlock, trio.BrokenResourceError):
                 continue  # nobody waits for it, or it is no line of the protocol: whoever waits runs into its bound
         await self._gone()
+        self._is_over()
+
+    async def watch(self) -> None:
+        """See that the process ends, also where something that it has started keeps its standard output open."""
+        assert self.process is not None
+        await self.process.wait()
+        with trio.move_on_after(LAST_LINES):
+            await self.ended.wait()
+        self._is_over()
+
+    def _is_over(self) -> None:
         self.ended.set()
         for each in self._answers.values():
             each.close()
@@ -202,6 +224,8 @@ class Target:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+            with contextlib.suppress(OSError):  # what it has started, where there is anything left of it
+                os.killpg(process.pid, signal.SIGKILL)
             for pipe in (process.stdout, process.stderr):
                 if pipe is not None:
                     await pipe.aclose()
@@ -243,6 +267,7 @@ async def start(world: World, role: Role, setup: Setup, nursery: trio.Nursery) -
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,
+            start_new_session=True,
         )
     except OSError as error:
         reason = os.strerror(error.errno or 0).lower()
@@ -268,6 +293,7 @@ async def start(world: World, role: Role, setup: Setup, nursery: trio.Nursery) -
         await target.aclose(patient=False)
         raise
     nursery.start_soon(target.read_answers)
+    nursery.start_soon(target.watch)
     return target
 
 
