@@ -126,7 +126,7 @@ class Conversation:
         self._farewells = Farewells()
         self._parted = False  # the runner has said GOAWAY, in peace and for good
         self._calls: set[int] = set()  # the ids of the runner's calls
-        self._said = False  # the runner has written anything
+        self._first: int | None = None  # bytes of the first that the runner says
         self._early: Early | None = Early() if scope.role == "acceptor" else None
         self._pings = 0
         self._their_pings = 0
@@ -197,7 +197,12 @@ class Conversation:
             self._answered.add(seen.elements[1])
         if seen.number > 1 and seen.kind == HELLO:
             self.faults.append(Fault("HELLO-1", f"frame {seen.number} is another HELLO"))
-        if self.scope.role == "initiator" and not self._said and seen.kind != GOAWAY:
+        if (
+            seen.number == 1
+            and self.scope.role == "initiator"
+            and seen.kind != GOAWAY
+            and not self._has_spoken()
+        ):
             self.faults.append(Fault("HELLO-1", f"{seen} came before the initiator's HELLO"))
         if self._early is not None:
             fault = self._early.fault_of(seen)
@@ -209,6 +214,11 @@ class Conversation:
             await self._ping(seen)
         elif seen.kind == GOAWAY:
             await self._goaway(seen)
+
+    def _has_spoken(self) -> bool:
+        """Whether the runner has written the whole of what it says first, or begun with the last bytes of it."""
+        written = self.recorder.stream(Direction.RUNNER)
+        return self._first is not None and len(written) >= self._first
 
     async def _goaway(self, seen: Seen) -> None:
         fault = self._farewells.fault_of(seen.elements, self._calls)
@@ -261,8 +271,9 @@ class Conversation:
             self._note(piece)
             if self._early is not None and isinstance(piece, Frame):
                 self._early.wrote(piece.kind)
-        self._said = True
         encoded = [wire(piece, self.scope) for piece in pieces]
+        if self._first is None and encoded:
+            self._first = len(encoded[0])
         if isinstance(self.wire, WebSocketWire):
             joined = encoded if apart else messages_of(encoded)
         else:

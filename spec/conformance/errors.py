@@ -13,3 +13,7 @@ class Flooded(Exception):
 
 class TargetEnded(Exception):
     """The target's process has ended, or does not answer: one sentence."""
+
+
+class TargetSilent(TargetEnded):
+    """The target was started, and did not answer the opening in its time."""

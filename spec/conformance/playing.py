@@ -503,8 +503,11 @@ class Playing:
         wanted = encode(check.result, self.scope)
         deadline = trio.current_time() + 1.0
         while True:
-            with trio.fail_after(PROBE_WITHIN):
-                answer = await self._call(check)
+            try:
+                with trio.fail_after(PROBE_WITHIN):
+                    answer = await self._call(check)
+            except trio.TooSlowError:
+                raise Failed(f"{check.method} has no answer within {PROBE_WITHIN:g} s") from None
             if answer == wanted:
                 return
             if trio.current_time() > deadline:

@@ -16,7 +16,7 @@ import msgspec
 import trio
 
 from .certificates import Certificates
-from .errors import HarnessError, TargetEnded
+from .errors import HarnessError, TargetEnded, TargetSilent
 from .launch import CANARY_VARIABLE, Asked, Opening, Ready, TlsFiles, Told, line
 from .roles import Link, Role
 from .secrecy import Secrecy
@@ -63,7 +63,6 @@ class Target:
         self.ended = trio.Event()
         self._stderr = b""
         self._answers: dict[int, trio.MemorySendChannel[Told]] = {}
-        self._commands: trio.MemorySendChannel[dict[str, object]] | None = None
         self._next = 0
         self._lines = b""
         self._writing = trio.Lock()
@@ -102,16 +101,6 @@ class Target:
     async def leave(self, id: int) -> None:
         """Ask it to leave the session of an activity. Raises TargetEnded."""
         await self._write(line({"id": id, "leave": True}))
-
-    async def command(self, name: str) -> dict[str, object]:
-        """Give an acceptor a command, and wait for its answer. Raises TargetEnded."""
-        send, receive = trio.open_memory_channel[dict[str, object]](8)
-        self._commands = send
-        await self._write(line({"command": name}))
-        try:
-            return await receive.receive()
-        except trio.EndOfChannel:
-            raise self.why_ended() from None
 
     async def say(self, name: str) -> None:
         """Give an acceptor a command, and do not wait for an answer. Raises TargetEnded."""
@@ -159,7 +148,7 @@ class Target:
             await self._write(line(opening))
             text = await self._next_line()
         if scope.cancelled_caught:
-            raise TargetEnded(f"the target did not answer the opening within {READY_WITHIN:g} s")
+            raise TargetSilent(f"the target did not answer the opening within {READY_WITHIN:g} s")
         if text is None:
             await self._gone()
             raise self.why_ended()
@@ -181,8 +170,6 @@ class Target:
                     answer = msgspec.convert(told, type=Told)
                     if (channel := self._answers.pop(answer.id, None)) is not None:
                         channel.send_nowait(answer)
-                elif self._commands is not None:
-                    self._commands.send_nowait(told)
             except (msgspec.MsgspecError, trio.WouldBlock, trio.BrokenResourceError):
                 continue  # nobody waits for it, or it is no line of the protocol: whoever waits runs into its bound
         await self._gone()
@@ -200,8 +187,6 @@ class Target:
         self.ended.set()
         for each in self._answers.values():
             each.close()
-        if self._commands is not None:
-            self._commands.close()
 
     async def keep_stderr(self) -> None:
         """Keep the last of what it writes to standard error."""
@@ -309,6 +294,8 @@ class Targets:
         self._failed: dict[tuple[Role, str], TargetEnded | HarnessError] = {}
         self._locks: dict[tuple[Role, str], trio.Lock] = {}
         self._starting = trio.CapacityLimiter(STARTING)
+        self._answered: set[Role] = set()
+        self._silent: dict[Role, TargetSilent] = {}
         self.all: list[Target] = []
 
     async def get(self, role: Role, setup: str) -> Target:
@@ -333,9 +320,19 @@ class Targets:
             return target
 
     async def fresh(self, role: Role, setup: str) -> Target:
-        """A target of its own for one case; whoever asks ends it. Raises TargetEnded, HarnessError."""
+        """A target of its own for one case; whoever asks ends it. Raises TargetEnded, HarnessError.
+
+        One that did not answer is not waited for again, unless it has answered in another setup.
+        """
         async with self._starting:
-            target = await start(self.world, role, SETUPS[setup], self._nursery)
+            if role in self._silent and role not in self._answered:
+                raise self._silent[role]
+            try:
+                target = await start(self.world, role, SETUPS[setup], self._nursery)
+            except TargetSilent as silent:
+                self._silent[role] = silent
+                raise
+            self._answered.add(role)
         if self._implements is not None:
             target.implements = self._implements
         self.all.append(target)

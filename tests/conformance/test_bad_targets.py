@@ -153,6 +153,14 @@ async def test_it_never_ends(target: Make, monkeypatch: pytest.MonkeyPatch) -> N
     assert [each.detail for each in found.results] == ["the target did not answer the opening within 1 s"]
 
 
+async def test_one_that_does_not_answer_is_not_waited_for_again(
+    target: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(targets, "READY_WITHIN", 1.0)
+    found = await over_tcp(target("import time; time.sleep(999)"), "resource.*", "call.*", within=10)
+    assert {each.detail for each in found.results} == {"the target did not answer the opening within 1 s"}
+
+
 async def test_nothing_to_play() -> None:
     with pytest.raises(HarnessError, match=r"there is no case call\.nothing-like-it"):
         await play(cases=("call.nothing-like-it",))
