@@ -52,14 +52,16 @@ class Scanner:
 
     def __init__(self, secrets: Mapping[str, bytes]) -> None:
         # by their first bytes: one look at each place of the data finds whether any of them begins there
-        self._forms: dict[bytes, list[tuple[bytes, str, str]]] = {}
+        self._forms: dict[bytes, list[_Form]] = {}
         self._remembered = lru_cache(REMEMBERED)(self._whole)
         for name, secret in secrets.items():
             half = max(SHORTEST, (len(secret) + 1) // 2)
             for part in (secret, secret[:half], secret[-half:]):
-                for encoding, form in forms_of(part):
+                for (encoding, form), (_, whole) in zip(forms_of(part), forms_of(secret), strict=True):
                     if len(form) >= SHORTEST:
-                        self._forms.setdefault(form[:SHORTEST], []).append((form, name, encoding))
+                        place = whole.find(form)
+                        known = _Form(form, name, encoding, whole if place >= 0 else form, max(place, 0))
+                        self._forms.setdefault(form[:SHORTEST], []).append(known)
 
     def scan(self, data: bytes) -> list[Hit]:
         """Every hit, by place; of those that overlap and tell of the same secret, one."""
@@ -92,9 +94,29 @@ class Scanner:
     def _plain(self, data: bytes) -> Iterator[Hit]:
         known, size = self._forms, SHORTEST
         for at in [at for at in range(len(data) - size + 1) if data[at : at + size] in known]:
-            for form, name, encoding in known[data[at : at + size]]:
-                if data.startswith(form, at):
-                    yield Hit(name, encoding, at, at + len(form))
+            for form in known[data[at : at + size]]:
+                if data.startswith(form.data, at):
+                    yield Hit(form.secret, form.encoding, *form.around(data, at))
+
+
+class _Form(NamedTuple):
+    """A secret, or a half of it, in an encoding; and where in that of the whole secret it stands."""
+
+    data: bytes
+    secret: str
+    encoding: str
+    whole: bytes
+    place: int
+
+    def around(self, data: bytes, at: int) -> tuple[int, int]:
+        """From where to where the data holds the whole secret, as far as it does, where this is found."""
+        start, end = at, at + len(self.data)
+        origin = at - self.place
+        while start > max(origin, 0) and data[start - 1] == self.whole[start - 1 - origin]:
+            start -= 1
+        while end < min(origin + len(self.whole), len(data)) and data[end] == self.whole[end - origin]:
+            end += 1
+        return start, end
 
 
 class _Left:
