@@ -25,6 +25,7 @@ LEAVING: Final = 2.0  # seconds in which a target that was left ends the link; h
 LARGEST_EARLY_FRAME: Final = 16_384
 LARGEST_EARLY_BYTES: Final = 32_768
 LEAST_CALLS: Final = 16
+AT_A_TIME: Final = 64  # frames of one read that are judged before others, and bounds of time, have their turn
 # WS-5: the codes of a Close frame that a peer may send.
 CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1009})
 
@@ -125,7 +126,7 @@ class Conversation:
         self._farewells = Farewells()
         self._parted = False  # the runner has said GOAWAY, in peace and for good
         self._calls: set[int] = set()  # the ids of the runner's calls
-        self._said = False  # the runner has written anything
+        self._first: int | None = None  # bytes of the first that the runner says
         self._early: Early | None = Early() if scope.role == "acceptor" else None
         self._pings = 0
         self._their_pings = 0
@@ -139,7 +140,7 @@ class Conversation:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Read until the end. Raises nothing but Cancelled."""
+        """Read until the end. Raises Flooded."""
         while self.end is None:
             await self._hearing.wait()
             for event in await self.wire.receive():
@@ -175,8 +176,10 @@ class Conversation:
             return
         if event.whole and self._splitter.kept:
             self.faults.append(Fault("WS-1", "a message that does not hold whole frames"))
-        for position, payload in found:
+        for number, (position, payload) in enumerate(found, 1):
             await self._frame(Seen(len(self.seen) + 1, position, payload))
+            if not number % AT_A_TIME:
+                await trio.lowlevel.checkpoint()
 
     async def _frame(self, seen: Seen) -> None:
         self.seen.append(seen)
@@ -196,7 +199,12 @@ class Conversation:
             self._answered.add(seen.elements[1])
         if seen.number > 1 and seen.kind == HELLO:
             self.faults.append(Fault("HELLO-1", f"frame {seen.number} is another HELLO"))
-        if self.scope.role == "initiator" and not self._said and seen.kind != GOAWAY:
+        if (
+            seen.number == 1
+            and self.scope.role == "initiator"
+            and seen.kind != GOAWAY
+            and not self._has_spoken()
+        ):
             self.faults.append(Fault("HELLO-1", f"{seen} came before the initiator's HELLO"))
         if self._early is not None:
             fault = self._early.fault_of(seen)
@@ -208,6 +216,11 @@ class Conversation:
             await self._ping(seen)
         elif seen.kind == GOAWAY:
             await self._goaway(seen)
+
+    def _has_spoken(self) -> bool:
+        """Whether the runner has written the whole of what it says first, or begun with the last bytes of it."""
+        written = self.recorder.stream(Direction.RUNNER)
+        return self._first is not None and len(written) >= self._first
 
     async def _goaway(self, seen: Seen) -> None:
         fault = self._farewells.fault_of(seen.elements, self._calls)
@@ -260,8 +273,9 @@ class Conversation:
             self._note(piece)
             if self._early is not None and isinstance(piece, Frame):
                 self._early.wrote(piece.kind)
-        self._said = True
         encoded = [wire(piece, self.scope) for piece in pieces]
+        if self._first is None and encoded:
+            self._first = len(encoded[0])
         if isinstance(self.wire, WebSocketWire):
             joined = encoded if apart else messages_of(encoded)
         else:

@@ -7,6 +7,10 @@ class HarnessError(Exception):
     """The run can't go on, or a case can't be played, for a reason that is not the target's: one sentence."""
 
 
+class Flooded(Exception):
+    """The target wrote more over one link than it can have been asked for: one sentence."""
+
+
 class TargetEnded(Exception):
     """The target's process has ended, or does not answer: one sentence.
 
@@ -16,3 +20,7 @@ class TargetEnded(Exception):
     def __init__(self, sentence: str, last_words: str = "") -> None:
         super().__init__(sentence)
         self.last_words = last_words
+
+
+class TargetSilent(TargetEnded):
+    """The target was started, and did not answer the opening in its time."""

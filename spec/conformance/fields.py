@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from .heads import Cut, head
 from .reading import KINDS
 
 LENGTH: Final = 4
@@ -39,14 +40,10 @@ class Field(NamedTuple):
     name: str
 
 
-class _Cut(Exception):
-    """The bytes are no CBOR from here on."""
-
-
 def fields_of(frame: bytes) -> list[Field]:
     """The fields of a frame with its length, in order, without a gap: whatever can't be read has a name, too."""
     found = [Field(0, min(LENGTH, len(frame)), "length")]
-    with suppress(_Cut):
+    with suppress(Cut):
         found.extend(_elements(frame))  # what came before the cut stays
     end = found[-1].end
     if end < len(frame):
@@ -61,11 +58,11 @@ def field_at(frame: bytes, offset: int) -> Field:
 
 
 def _elements(frame: bytes) -> Iterator[Field]:
-    major, count, at = _head(frame, LENGTH)
+    major, count, at = head(frame, LENGTH)
     if major != 4:
         return
     yield Field(LENGTH, at, "array")
-    major, kind, end = _head(frame, at)
+    major, kind, end = head(frame, at)
     if major != 0:
         return
     name = KINDS.get(kind, f"kind {kind}")
@@ -85,33 +82,18 @@ def _elements(frame: bytes) -> Iterator[Field]:
         at = end
 
 
-def _head(data: bytes, at: int) -> tuple[int, int, int]:
-    """Major type and argument of the head at a place, and where it ends."""
-    if at >= len(data):
-        raise _Cut
-    major, low = data[at] >> 5, data[at] & 31
-    if low < 24:
-        return major, low, at + 1
-    if low > 27:
-        raise _Cut
-    end = at + 1 + (1 << low - 24)
-    if end > len(data):
-        raise _Cut
-    return major, int.from_bytes(data[at + 1 : end], "big"), end
-
-
 def _skip(data: bytes, at: int) -> int:
     """Where the item at a place ends."""
     left = [1]
     while left:
         if len(left) > DEEPEST:
-            raise _Cut
+            raise Cut
         left[-1] -= 1
-        major, argument, at = _head(data, at)
+        major, argument, at = head(data, at)
         if major in (2, 3):
             at += argument
             if at > len(data):
-                raise _Cut
+                raise Cut
         elif major in (4, 5, 6) and argument:
             left.append({4: argument, 5: 2 * argument}.get(major, 1))
         elif major == 6:

@@ -45,6 +45,9 @@ class KnownProof(msgspec.Struct, frozen=True):
     subject: str
     may_call: bool = True
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"  # it holds what is secret
+
 
 class Bounds(msgspec.Struct, frozen=True):
     """Bounds of time, in seconds."""
@@ -94,6 +97,9 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     bounds: Bounds = Bounds()
     limits: AnnouncedLimits = AnnouncedLimits()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"  # it holds what is secret
+
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The target's answer to it; `unable` in place of all else."""
@@ -110,6 +116,9 @@ class GivenProof(msgspec.Struct, frozen=True):
 
     scheme: str
     proof: str
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"  # it holds what is secret
 
 
 class Trace(msgspec.Struct, frozen=True):

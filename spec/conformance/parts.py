@@ -148,6 +148,9 @@ class Scope(msgspec.Struct, frozen=True):
     proofs: Mapping[str, bytes] = {}
     notes: dict[str, bytes] = msgspec.field(default_factory=dict[str, bytes])
 
+    def __repr__(self) -> str:
+        return f"Scope(role={self.role!r}, key={self.key!r})"  # the proofs are secret
+
     def id(self, part: Mine | Yours) -> int:
         """The number that an id stands for in this session."""
         odd = (self.role is Role.INITIATOR) == isinstance(part, Mine)

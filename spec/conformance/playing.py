@@ -50,7 +50,7 @@ from .case import (
     WebSocketFrame,
 )
 from .conversation import LEAVING, Conversation, Failed, Seen
-from .errors import HarnessError, TargetEnded
+from .errors import Flooded, HarnessError, TargetEnded
 from .launch import FEATURES, INTERFACE, Asked, Told
 from .links.making import Linked, Listening, NoLink, dial, listen
 from .links.pipes import Gone
@@ -79,7 +79,7 @@ LEAKS_SHOWN: Final = 3  # in the sentence that says why a case failed
 # Sessions beside the one of the case that are searched for secrets: a check may take many.
 OTHERS_KEPT: Final = 8
 AGAIN: Final = 0.02  # seconds between two looks at a counter
-ENDING: Final = 0.1  # seconds in which a target that ended in the middle of a case is seen to have ended
+ENDING: Final = 0.25  # seconds in which a target that ended in the middle of a case is seen to have ended
 SETTLED: Final = 0.01  # seconds for taking a connection that was made before an answer came
 # Keys are unique, also at a peer that has seen other runs.
 _KEYS: Final = f"k{secrets.token_hex(4)}-"
@@ -168,6 +168,8 @@ class Playing:
             verdict, detail = Verdict.FAILED, str(failed)
         except TargetEnded as ended:
             verdict, detail, self._last_words = Verdict.FAILED, str(ended), ended.last_words
+        except Flooded as flooded:
+            verdict, detail = Verdict.FAILED, str(flooded)
         except trio.TooSlowError:
             verdict, detail = Verdict.FAILED, f"nothing that was due came within {self.case.within:g} s"
         except NotPlayed as not_played:
@@ -188,13 +190,13 @@ class Playing:
         return self._result(verdict, detail, trio.current_time() - start)
 
     def _leaks(self) -> list[str]:
-        """The secrets that the target has written where they may not stand, one sentence each: see secrecy.py."""
-        found = [
+        """The first secrets that the target has written where they may not stand, a sentence each: see secrecy.py."""
+        found = (
             each
             for session, recorder in (("the session of the case", self.recorder), *self._others)
             for each in self.world.secrecy.leaks(recorder, session)
-        ]
-        return [str(each) for each in found[:LEAKS_SHOWN]]
+        )
+        return [str(each) for each in itertools.islice(found, LEAKS_SHOWN)]
 
     async def _steps_and_outcome(self) -> None:
         async with self._linked(self._planted(self.case.connect)) as linked:
@@ -520,8 +522,11 @@ class Playing:
         wanted = encode(check.result, self.scope)
         deadline = trio.current_time() + 1.0
         while True:
-            with trio.fail_after(PROBE_WITHIN):
-                answer = await self._call(check)
+            try:
+                with trio.fail_after(PROBE_WITHIN):
+                    answer = await self._call(check)
+            except trio.TooSlowError:
+                raise Failed(f"{check.method} has no answer within {PROBE_WITHIN:g} s") from None
             if answer == wanted:
                 return
             if trio.current_time() > deadline:
@@ -680,12 +685,14 @@ async def conversing(linked: Linked, scope: Scope, recorder: Recorder) -> AsyncG
 
 async def describe(talk: Conversation, first: int) -> None:
     """Ask for what is hosted, and for the metadata of each interface. Raises Failed."""
-    for entry in await _described(talk, first):
+    wrong = "graftwire.describe gives something else than interface, version, digest (DESCRIBE-2)"
+    hosted = await _described(talk, first)
+    if not isinstance(hosted, list):
+        raise Failed(wrong)
+    for entry in hosted:  # pyright: ignore[reportUnknownVariableType]
         first += 1
         if not isinstance(entry, list) or len(entry) != 3 or not isinstance(entry[2], bytes):  # pyright: ignore[reportUnknownArgumentType]
-            raise Failed(
-                "graftwire.describe gives something else than interface, version, digest (DESCRIBE-2)"
-            )
+            raise Failed(wrong)
         digest: bytes = entry[2]
         metadata = await _described(talk, first, digest)
         if not isinstance(metadata, bytes) or hashlib.sha256(metadata).digest() != digest:
@@ -696,6 +703,7 @@ async def _described(talk: Conversation, number: int, *arguments: bytes) -> Any:
     id = Mine(number)
     await talk.send((frames.call("describe", *arguments, target="graftwire.describe", id=id),))
     seen = await talk.expect((frames.result(id=id),))
+    faultless(talk)  # so the body is a byte string, of one item
     try:
         return cbor2.loads(seen.elements[2])
     except (ValueError, cbor2.CBORError):
@@ -718,6 +726,7 @@ def transcript(recorder: Recorder, seen: list[Seen], secrecy: Secrecy) -> Transc
     frames_seen = [
         SeenFrame(each.number, each.position, len(each.payload) + 4, name_of(each.payload), each.taken)
         for each in seen
+        if each.position < KEPT
     ]
     notes = [msgspec.structs.replace(each, text=secrecy.text(each.text)) for each in recorder.notes]
     return Transcript(chunks, notes, frames_seen, cut, hidden)

@@ -14,9 +14,12 @@ from typing import Any, Final, NoReturn
 import cbor2
 
 from .errors import HarnessError
+from .heads import Cut, count
 
-# Bodies above this are not opened: the grammar's checker would take seconds for them.
-OPENED: Final = 65_536
+# Bodies above this are not opened: the grammar's checker would take seconds for them, and whoever else plays waits.
+OPENED: Final = 65_536  # bytes
+OPENED_HEADS: Final = 4_096
+MOST_HEADS: Final = 64  # of a header, what is in its byte strings not counted: no frame has half as many
 WITH_BODY: Final = (
     b"\x05",
     b"\x06",
@@ -83,8 +86,16 @@ def fault_of(payload: bytes) -> str | None:
 
 
 def _fault_of(payload: bytes) -> str | None:
+    elements = elements_of(payload)
+    if elements is None:
+        return "the frame is not in the grammar (rule frame)"
+    opened = False
+    if payload[1:2] in WITH_BODY and isinstance(elements[-1], bytes):
+        try:
+            opened = len(payload) <= OPENED and count(elements[-1], OPENED_HEADS) <= OPENED_HEADS
+        except Cut:
+            return "the body is not one whole item of definite length (VAL-1, VAL-2)"
     validate = _validator().validate
-    opened = len(payload) <= OPENED and payload[1:2] in WITH_BODY
     rule = "whole-frame" if opened else "frame"
     deterministic = validate(payload, root_type="frame", require_deterministic=True).valid
     if (opened or not deterministic) and not validate(payload, root_type=rule).valid:
@@ -103,10 +114,12 @@ def _fault_of(payload: bytes) -> str | None:
 
 
 def elements_of(payload: bytes) -> list[Any] | None:
-    """The kind and the elements of a frame; None where it is no array."""
+    """The kind and the elements of a frame; None where it is no array, or has more in it than any header."""
     try:
+        if count(payload, MOST_HEADS) > MOST_HEADS:
+            return None
         found: object = cbor2.loads(payload)
-    except (ValueError, cbor2.CBORError):
+    except (Cut, ValueError, cbor2.CBORError):
         return None
     return found if isinstance(found, list) and found else None  # pyright: ignore[reportUnknownVariableType]
 

@@ -8,8 +8,12 @@ from typing import Final
 
 import msgspec
 
+from .errors import Flooded
+
 LENGTH: Final = 4  # bytes of a frame's length
 LARGEST_FRAME: Final = 2**24 - 1  # FRAME-2
+FLOOD: Final = 2**27  # bytes of the target, both layers together: no case asks for half as many
+KEPT_OF_A_FLOOD: Final = 2**22
 
 
 class Direction(StrEnum):
@@ -50,11 +54,27 @@ class Recorder:
         self._start = time.monotonic()
         self.chunks: list[Chunk] = []
         self.notes: list[Note] = []
+        self._came = 0
 
     def bytes(self, direction: Direction, layer: Layer, data: bytes) -> None:
-        """Keep bytes; none are no chunk."""
-        if data:
-            self.chunks.append(Chunk(self.now(), direction, layer, bytes(data)))
+        """Keep bytes; none are no chunk. Raises Flooded where the target has written too many: few of them are kept."""
+        if not data:
+            return
+        self.chunks.append(Chunk(self.now(), direction, layer, bytes(data)))
+        if direction is Direction.TARGET:
+            self._came += len(data)
+            if self._came > FLOOD:
+                self._forget()
+                raise Flooded(f"the target floods: more than {FLOOD >> 20} MiB came over one link")
+
+    def _forget(self) -> None:
+        """Keep the beginning of a flood alone."""
+        size = 0
+        for number, chunk in enumerate(self.chunks):
+            size += len(chunk.data)
+            if size > KEPT_OF_A_FLOOD:
+                del self.chunks[number:]
+                return
 
     def note(self, direction: Direction, text: str) -> None:
         """Keep a remark; it holds no byte that crossed, so no secret."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import base64
 import re
 import zlib
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -26,6 +26,8 @@ DEFLATE_BYTES: Final = 2**19  # and of all of them together
 REMEMBERED: Final = 64  # scans whose outcome is kept: what was looked at for leaks is then hidden
 REMEMBERED_BYTES: Final = 65_536
 NESTED: Final = 3  # encodings that may be inside each other
+# Bytes that one scan decodes at the most, all encodings together: what is made to be more is looked at as it is.
+DECODED_BYTES: Final = 2**23
 # No secret is in so many equal bytes, and bodies of zeros are long.
 _SAME: Final = re.compile(rb"(.)\1{511,}", re.DOTALL)
 _MARGIN: Final = 255  # of those bytes that stay, on either side
@@ -88,25 +90,27 @@ class Scanner:
 
     def _whole(self, data: bytes) -> tuple[Hit, ...]:
         hits: list[Hit] = []
+        left = _Left(DECODED_BYTES)
         for start, end in _segments(data):
             hits += (
                 hit._replace(start=hit.start + start, end=hit.end + start)
-                for hit in self._scan(data[start:end], NESTED)
+                for hit in self._scan(data[start:end], NESTED, left)
             )
-        return tuple(_merged(hits))
+        return tuple(_merged(hits).hits())
 
-    def _scan(self, data: bytes, depth: int) -> list[Hit]:
+    def _scan(self, data: bytes, depth: int, left: _Left) -> list[Hit]:
         """Those that need no decoder, and then those that do, where the others have not told of the same secret."""
-        hits = _merged(list(self._plain(data)))
+        kept = _merged(self._plain(data))
         if depth:
             for encoding, decoded, place in _decoded(data, depth == NESTED):
-                for hit in self._scan(decoded, depth - 1):
+                left.bytes -= len(decoded)
+                if left.bytes < 0:
+                    break
+                for hit in self._scan(decoded, depth - 1, left):
                     start, end = place(hit.start, hit.end)
                     inner = encoding if hit.encoding == "raw" else f"{hit.encoding} in {encoding}"
-                    found = Hit(hit.secret, inner, start, end)
-                    if not _overlaps(found, hits):
-                        hits.append(found)
-        return hits
+                    kept.add(Hit(hit.secret, inner, start, end))
+        return kept.hits()
 
     def _plain(self, data: bytes) -> Iterator[Hit]:
         known, size = self._forms, SHORTEST
@@ -114,6 +118,32 @@ class Scanner:
             for form in known[data[at : at + size]]:
                 if data.startswith(form.bytes, at):
                     yield Hit(form.secret, form.encoding, *form.around(data, at))
+
+
+class _Left:
+    """What a scan may still decode, at all depths together."""
+
+    def __init__(self, most: int) -> None:
+        self.bytes = most
+
+
+class _Kept:
+    """Hits of which no two tell of the same secret at the same place."""
+
+    def __init__(self) -> None:
+        self._by: dict[str, list[tuple[int, int, Hit]]] = {}  # each list by place
+
+    def add(self, hit: Hit) -> None:
+        """Keep it, unless one that overlaps it tells of the same secret."""
+        own = self._by.setdefault(hit.secret, [])
+        at = bisect_left(own, (hit.end,))  # those before it begin before this one ends
+        if not at or own[at - 1][1] <= hit.start:
+            own.insert(at, (hit.start, hit.end, hit))
+
+    def hits(self) -> list[Hit]:
+        """All of them, by place."""
+        found = [hit for own in self._by.values() for _, _, hit in own]
+        return sorted(found, key=lambda each: (each.start, each.end))
 
 
 def forms_of(secret: bytes) -> Iterator[tuple[str, bytes]]:
@@ -264,15 +294,9 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
     yield start, len(data)
 
 
-def _overlaps(hit: Hit, others: Sequence[Hit]) -> bool:
-    """Whether one of the others tells of the same secret at the same place."""
-    return any(each.secret == hit.secret and each.start < hit.end and hit.start < each.end for each in others)
-
-
-def _merged(hits: Sequence[Hit]) -> list[Hit]:
+def _merged(hits: Iterable[Hit]) -> _Kept:
     """One hit for each place and secret, the longest."""
-    kept: list[Hit] = []
+    kept = _Kept()
     for hit in sorted(hits, key=lambda each: each.start - each.end):
-        if not _overlaps(hit, kept):
-            kept.append(hit)
-    return sorted(kept, key=lambda each: (each.start, each.end))
+        kept.add(hit)
+    return kept

@@ -6,6 +6,7 @@ else that a target writes may hold no secret at all.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -54,18 +55,18 @@ class Secrecy:
     def __init__(self, secrets: Mapping[str, bytes] = {}) -> None:
         self._scanner = Scanner(secrets)
 
-    def leaks(self, recorder: Recorder, session: str) -> list[Leak]:
+    def leaks(self, recorder: Recorder, session: str) -> Iterator[Leak]:
         """Every secret that the target wrote where it may not stand."""
-        return [*self._in_frames(recorder, session), *self._around_frames(recorder, session)]
+        yield from self._in_frames(recorder, session)
+        yield from self._around_frames(recorder, session)
 
     def _in_frames(self, recorder: Recorder, session: str) -> Iterator[Leak]:
         data = recorder.stream(Direction.TARGET)
         hits = self._scanner.scan(data)
         frames = _cut(data) if hits else []
+        starts = [start for _, start, _ in frames]
         for hit in hits:
-            number, start, frame = next(
-                (each for each in reversed(frames) if each[1] <= hit.start), (None, 0, data)
-            )
+            number, start, frame = frames[bisect_right(starts, hit.start) - 1]
             offset = hit.start - start
             field = field_at(frame, offset)
             declared = field.name in SLOTS and hit.secret.startswith(PROOF)
@@ -147,9 +148,9 @@ class Secrecy:
         return b"".join([*parts, data[at:]]).decode("utf-8", "replace")
 
 
-def _cut(data: bytes) -> list[tuple[int | None, int, bytes]]:
+def _cut(data: bytes) -> list[tuple[int, int, bytes]]:
     """The frames of a stream: number, where each begins, its bytes; what is no whole frame comes last."""
-    found: list[tuple[int | None, int, bytes]] = []
+    found: list[tuple[int, int, bytes]] = []
     at = 0
     while len(data) - at >= LENGTH:
         size = int.from_bytes(data[at : at + LENGTH], "big")

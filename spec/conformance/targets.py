@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +18,7 @@ import trio
 from graftwire.protocol.errors import ErrorCode
 
 from .certificates import Certificates
-from .errors import HarnessError, TargetEnded
+from .errors import HarnessError, TargetEnded, TargetSilent
 from .launch import CANARY_VARIABLE, Asked, Opening, Ready, TlsFiles, Told, line
 from .roles import Link, Role
 from .secrecy import Secrecy
@@ -29,11 +31,11 @@ STARTS: Final = 4  # of one target in one run: the first, and three for those th
 STARTING: Final = 2  # targets that get ready at a time
 LARGEST_LINE: Final = 2**24  # bytes; a target that writes a longer one floods
 STDERR_KEPT: Final = 65_536  # bytes of standard error
-STDERR_CUT: Final = (
-    256  # characters of it that are left out if there was more: a secret may have been cut in two there
-)
-LAST_LINES: Final = 20
+# Characters of it that are left out if there was more: a secret may have been cut in two there.
+STDERR_CUT: Final = 256
+LAST_LINES: Final = 20  # of standard error, and so many bytes, that are kept with a result
 LAST_BYTES: Final = 4_096
+LAST_ANSWERS: Final = 0.1  # seconds in which the last lines of a process that has ended are read
 ORIGIN: Final = "https://listed.example"
 
 
@@ -73,10 +75,11 @@ class Target:
         self._stderr_cut = False
         self._silent = trio.Event()
         self._answers: dict[int, trio.MemorySendChannel[Told]] = {}
-        self._commands: trio.MemorySendChannel[dict[str, object]] | None = None
         self._next = 0
         self._lines = b""
         self._writing = trio.Lock()
+        self._half_said = False  # a line was begun, and the target did not read it to its end in time
+        self._flooded = False
 
     @property
     def last_words(self) -> str:
@@ -95,6 +98,8 @@ class Target:
     def why_ended(self) -> TargetEnded:
         """The sentence about its end."""
         code = None if self.process is None else self.process.returncode
+        if self._flooded:
+            return TargetEnded(f"the target wrote a line of more than {LARGEST_LINE >> 20} MiB")
         if code is None:
             return self._ended("the target has closed its standard output")
         how = f"exit code {code}" if code >= 0 else f"signal {-code}"
@@ -116,16 +121,6 @@ class Target:
         """Ask it to leave the session of an activity. Raises TargetEnded."""
         await self._write(line({"id": id, "leave": True}))
 
-    async def command(self, name: str) -> dict[str, object]:
-        """Give an acceptor a command, and wait for its answer. Raises TargetEnded."""
-        send, receive = trio.open_memory_channel[dict[str, object]](8)
-        self._commands = send
-        await self._write(line({"command": name}))
-        try:
-            return await receive.receive()
-        except trio.EndOfChannel:
-            raise self.why_ended() from None
-
     async def say(self, name: str) -> None:
         """Give an acceptor a command, and do not wait for an answer. Raises TargetEnded."""
         await self._write(line({"command": name}))
@@ -134,11 +129,15 @@ class Target:
         assert self.process is not None
         assert self.process.stdin is not None
         async with self._writing:
+            if self._half_said:
+                raise TargetEnded("the target does not read its standard input")
+            self._half_said = True
             try:
                 await self.process.stdin.send_all(data)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 await self._gone()
                 raise self.why_ended() from None
+            self._half_said = False
 
     async def _gone(self) -> None:
         """Give the system a moment to say how the process ended, and the last that it wrote a moment to come."""
@@ -155,7 +154,8 @@ class Target:
                 data = await self.process.stdout.receive_some(65_536)
             except trio.ClosedResourceError:  # it was ended here
                 return None
-            if not data or len(self._lines) > LARGEST_LINE:
+            self._flooded = len(self._lines) > LARGEST_LINE
+            if not data or self._flooded:
                 return None
             self._lines += data
         text, _, self._lines = self._lines.partition(b"\n")
@@ -168,7 +168,8 @@ class Target:
             await self._write(line(opening))
             text = await self._next_line()
         if scope.cancelled_caught:
-            raise self._ended(f"the target did not answer the opening within {READY_WITHIN:g} s")
+            sentence = f"the target did not answer the opening within {READY_WITHIN:g} s"
+            raise TargetSilent(sentence, self.last_words)
         if text is None:
             await self._gone()
             raise self.why_ended()
@@ -190,16 +191,23 @@ class Target:
                     answer = msgspec.convert(told, type=Told)
                     if (channel := self._answers.pop(answer.id, None)) is not None:
                         channel.send_nowait(answer)
-                elif self._commands is not None:
-                    self._commands.send_nowait(told)
             except (msgspec.MsgspecError, trio.WouldBlock, trio.BrokenResourceError):
                 continue  # nobody waits for it, or it is no line of the protocol: whoever waits runs into its bound
         await self._gone()
+        self._is_over()
+
+    async def watch(self) -> None:
+        """See that the process ends, also where something that it has started keeps its standard output open."""
+        assert self.process is not None
+        await self.process.wait()
+        with trio.move_on_after(LAST_ANSWERS):
+            await self.ended.wait()
+        self._is_over()
+
+    def _is_over(self) -> None:
         self.ended.set()
         for each in self._answers.values():
             each.close()
-        if self._commands is not None:
-            self._commands.close()
 
     async def keep_stderr(self) -> None:
         """Keep the last of what it writes to standard error."""
@@ -228,6 +236,8 @@ class Target:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+            with suppress(OSError):  # what it has started, where there is anything left of it
+                os.killpg(process.pid, signal.SIGKILL)
             for pipe in (process.stdout, process.stderr):
                 if pipe is not None:
                     await pipe.aclose()
@@ -269,6 +279,7 @@ async def start(world: World, role: Role, setup: Setup, nursery: trio.Nursery) -
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,
+            start_new_session=True,
         )
     except OSError as error:
         reason = os.strerror(error.errno or 0).lower()
@@ -294,6 +305,7 @@ async def start(world: World, role: Role, setup: Setup, nursery: trio.Nursery) -
         await target.aclose(patient=False)
         raise
     nursery.start_soon(target.read_answers)
+    nursery.start_soon(target.watch)
     return target
 
 
@@ -309,6 +321,8 @@ class Targets:
         self._failed: dict[tuple[Role, str], TargetEnded | HarnessError] = {}
         self._locks: dict[tuple[Role, str], trio.Lock] = {}
         self._starting = trio.CapacityLimiter(STARTING)
+        self._answered: set[Role] = set()
+        self._silent: dict[Role, TargetSilent] = {}
         self.all: list[Target] = []
 
     async def get(self, role: Role, setup: str) -> Target:
@@ -336,9 +350,19 @@ class Targets:
             return target
 
     async def fresh(self, role: Role, setup: str) -> Target:
-        """A target of its own for one case; whoever asks ends it. Raises TargetEnded, HarnessError."""
+        """A target of its own for one case; whoever asks ends it. Raises TargetEnded, HarnessError.
+
+        One that did not answer is not waited for again, unless it has answered in another setup.
+        """
         async with self._starting:
-            target = await start(self.world, role, SETUPS[setup], self._nursery)
+            if role in self._silent and role not in self._answered:
+                raise self._silent[role]
+            try:
+                target = await start(self.world, role, SETUPS[setup], self._nursery)
+            except TargetSilent as silent:
+                self._silent[role] = silent
+                raise
+            self._answered.add(role)
         if self._implements is not None:
             target.implements = self._implements
         self.all.append(target)

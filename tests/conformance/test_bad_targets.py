@@ -83,6 +83,26 @@ async def test_it_dies_in_the_middle(target: Make) -> None:
     assert found.detail.endswith("the target ended (exit code 7)")
 
 
+async def test_it_dies_and_leaves_another(target: Make) -> None:
+    """What it has started holds its standard output open: that it has ended is seen all the same."""
+    leave = "import os, subprocess; connection.recv(9); subprocess.Popen(['sleep', '60']); os._exit(7)"
+    with trio.fail_after(15):
+        found = await over_tcp(target(LISTENING.format(serve=leave)), "call.unary", "call.named")
+    assert {each.detail.rpartition("; ")[2] for each in found.results} == {"the target ended (exit code 7)"}
+
+
+@pytest.mark.parametrize(
+    "url", ["tcp://127.0.0.1:x", "tcp://[", "tcp://127.0.0.1:99999", "tcp://127.0.0.1:1"]
+)
+async def test_nothing_listens_where_it_says(target: Make, url: str) -> None:
+    line = f'{{"ready": true, "listening": {{"tcp": "{url}"}}}}'
+    found = await one(
+        target(f"import sys; sys.stdin.readline(); print({line!r}, flush=True); sys.stdin.read()")
+    )
+    assert found.verdict is Verdict.FAILED
+    assert found.detail.endswith(("the address that the target gave is none", "connection refused"))
+
+
 @pytest.mark.parametrize(
     ("serve", "detail"),
     [
@@ -91,9 +111,24 @@ async def test_it_dies_in_the_middle(target: Make) -> None:
         ("connection.sendall(b'HTTP/1.1 400 Bad Request\\\\r\\\\n\\\\r\\\\n'); time.sleep(99)", ""),
         ("connection.sendall(HELLO); time.sleep(99)", "nothing that was due came within 5 s"),
         ("[connection.sendall(HELLO) for _ in range(10**6)]", ""),
+        ("[connection.sendall(HELLO + bytes(2**24)) for _ in range(10**6)]", ""),
+        # a frame that is no frame, of which a reader makes a million numbers
+        (
+            "connection.sendall(b'\\0\\x10\\0\\6\\x82\\x0e\\x9a\\0\\x10\\0\\0' + bytes(2**20)); time.sleep(99)",
+            "",
+        ),
         ("connection.sendall(HELLO + bytes.fromhex('0000000583060141f6') * 2); time.sleep(99)", ""),
     ],
-    ids=["hangs", "closes", "speaks HTTP", "hangs later", "floods", "answers twice"],
+    ids=[
+        "hangs",
+        "closes",
+        "speaks HTTP",
+        "hangs later",
+        "floods",
+        "floods with nothing",
+        "many numbers",
+        "answers twice",
+    ],
 )
 async def test_what_it_does_on_the_link(target: Make, serve: str, detail: str) -> None:
     found = await one(target(LISTENING.format(serve=serve)))
@@ -116,6 +151,14 @@ async def test_it_never_ends(target: Make, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(targets, "READY_WITHIN", 1.0)
     found = await over_tcp(command)
     assert [each.detail for each in found.results] == ["the target did not answer the opening within 1 s"]
+
+
+async def test_one_that_does_not_answer_is_not_waited_for_again(
+    target: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(targets, "READY_WITHIN", 1.0)
+    found = await over_tcp(target("import time; time.sleep(999)"), "resource.*", "call.*", within=10)
+    assert {each.detail for each in found.results} == {"the target did not answer the opening within 1 s"}
 
 
 async def test_nothing_to_play() -> None:

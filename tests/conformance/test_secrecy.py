@@ -40,7 +40,7 @@ def recorded(*pieces: Frame, direction: Direction = Direction.TARGET) -> Recorde
     "frame", [frames.auth(), frames.call(credential=("conformance.test", PROOF))], ids=["AUTH", "CALL"]
 )
 def test_a_proof_in_a_declared_slot_is_no_leak(frame: Frame) -> None:
-    assert SECRECY.leaks(recorded(frames.hello(), frame), "it") == []
+    assert list(SECRECY.leaks(recorded(frames.hello(), frame), "it")) == []
 
 
 @pytest.mark.parametrize(
@@ -185,3 +185,10 @@ def test_the_private_key_of_a_target_is_looked_for(tmp_path: Path) -> None:
     assert [each.encoding for each in Scanner({"it": number}).scan(body)] == ["base64"]
     for server in (True, False):  # such a file is loaded all the same
         made.context(server=server, alpn=(), versions=("1.2", "1.3"), certificate="client")
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 20), (4, 24), (0, 13), (9, 24)])
+def test_no_piece_of_a_secret_that_was_cut_is_left(start: int, end: int) -> None:
+    secret = bytes(range(60, 84))
+    piece = secret[start:end].hex()
+    assert Secrecy({"token": secret}).text(f"gives {piece} here") == "gives [token] here"

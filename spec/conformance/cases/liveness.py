@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..case import Deaf, Expect, Goaway, Open, Pause, Send, Settle, Silence
+from ..case import Check, Deaf, Expect, Goaway, Open, Pause, Send, Settle, Silence
 from ..frames import (
     CANCELLED,
     DEFAULTS,
@@ -173,13 +173,15 @@ CASES = chapter(
     ),
     case(
         "keep.deaf",
-        "KEEP-2 CANCEL-3 ORDER-1",
+        "CANCEL-3 ORDER-1",
         "A peer that can't write, because nobody reads, goes on reading: a CANCEL reaches it.",
         Open(limits=(*DEFAULTS[:3], MOST[3], MOST[4], DEFAULTS[5])),
         Send((call("endless", Key(), 60_000, shape=SERVER),)),
         Expect((item(),)),
         Deaf(),
+        Check("running", (Key(),), 1),
         Send((cancel(),)),
+        Check("cancelled", (Key(),), 1),
         Deaf(reading=True),
         Expect((error(CANCELLED),)),
         allow=(item(),),

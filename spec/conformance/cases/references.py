@@ -168,12 +168,12 @@ CASES = chapter(
     case(
         "reference.other-session",
         "REF-6 REF-3",
-        "A reference is worth nothing in another session.",
-        *GIVEN,
-        Send((release(THEIRS),)),
-        Settle(),
-        Send((call_on(Yours(2), "x", id=SECOND),)),
-        outcomes=ran(1),
+        "A reference is worth nothing in another session than the one that it was given in.",
+        Open(),
+        Check("give", (Key(),), given(THEIRS)),
+        Send((call_on(THEIRS, "x"),)),
+        outcomes=PROTOCOL_ERROR,
+        checks=(Check("counted", (Key(),), 0),),
         **HAS,
     ),
     *(

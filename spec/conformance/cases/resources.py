@@ -86,7 +86,7 @@ CASES = chapter(
     *(
         _abuse(
             f"handshake.crowd.{link}",
-            "HELLO-10 LINK-5",
+            "HELLO-10",
             f"{MANY} connections on {link} that say nothing: others are served, and they are closed in their time.",
             Open(),
             Crowd(MANY, bare=True),

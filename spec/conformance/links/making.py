@@ -135,8 +135,8 @@ class Linked:
 
 async def dial(link: Link, url: str, how: Connect, make_context: MakeContext, recorder: Recorder) -> Linked:
     """Connect to an acceptor. Raises NoLink."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         if link is Link.UNIX:
             stream = await trio.open_unix_socket(parts.path)
         else:
@@ -144,10 +144,9 @@ async def dial(link: Link, url: str, how: Connect, make_context: MakeContext, re
                 parts.hostname or "", parts.port or (443 if link.secure else 80)
             )
     except OSError as error:
-        why = (
-            f": {os.strerror(error.errno).lower()}" if error.errno else ""
-        )  # none where several addresses were tried
-        raise NoLink(f"nothing takes connections there{why}") from error
+        raise NoLink(f"nothing takes connections there: {_reason(error)}") from error
+    except ValueError as error:  # no host, port or path that there can be
+        raise NoLink("the address that the target gave is none") from error
     pipe: Pipe = SocketPipe(stream)
     try:
         if how.bare:
@@ -168,6 +167,13 @@ async def dial(link: Link, url: str, how: Connect, make_context: MakeContext, re
     except BaseException:
         await pipe.aclose()
         raise
+
+
+def _reason(error: OSError) -> str:
+    """Why a connection did not come about; where trio has tried several addresses, why the first of them did not."""
+    causes = getattr(error.__cause__, "exceptions", ())
+    number = error.errno or next((each.errno for each in causes if isinstance(each, OSError)), None)
+    return os.strerror(number).lower() if number else "unknown"
 
 
 async def _handshake(pipe: TlsPipe, recorder: Recorder) -> None:
@@ -212,8 +218,8 @@ async def _upgrade(pipe: Pipe, host: str, path: str, how: Connect, recorder: Rec
         raise NoLink(f"no answer to the WebSocket handshake: {gone.why}") from gone
     except h11.RemoteProtocolError as error:
         raise NoLink("the answer to the WebSocket handshake is no HTTP") from error
-    if not isinstance(answer, h11.InformationalResponse):
-        status = answer.status_code if isinstance(answer, h11.Response) else None
+    if not isinstance(answer, h11.InformationalResponse) or answer.status_code != 101:
+        status = answer.status_code if isinstance(answer, h11.Response | h11.InformationalResponse) else None
         raise NoLink(f"the WebSocket handshake was answered with status {status}", status)
     rest = http.trailing_data[0]
     return Linked(WebSocketWire(pipe, recorder, client=True, rest=rest), _faults_of_answer(answer, key, how))

@@ -137,9 +137,11 @@ class TlsPipe:
 
     async def aclose(self) -> None:
         """close_notify if it can leave at once, and close."""
-        with trio.move_on_after(0.2):
-            await self.half_close()
-        await self.under.aclose()
+        try:
+            with trio.move_on_after(0.2):
+                await self.half_close()
+        finally:
+            await self.under.aclose()
 
     def _feed(self, data: bytes) -> None:
         if data:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -223,7 +224,8 @@ class WebSocketWire(Wire):
                 if payload:
                     events.append(Fault("WS-5", "the payload of a WebSocket ping is not empty"))
                 if not self._said_close:
-                    await self.frame(_PONG, bytes(payload))  # type: ignore[arg-type]
+                    with contextlib.suppress(Gone):  # what is read next says so
+                        await self.frame(_PONG, bytes(payload))  # type: ignore[arg-type]
             elif frame.opcode is Opcode.PONG:
                 events.append(Pong(bytes(payload)))  # type: ignore[arg-type]
             elif frame.opcode is Opcode.CLOSE:

@@ -35,7 +35,7 @@ def command(mutant: Mutant) -> list[str]:
 class Found(msgspec.Struct, kw_only=True):
     """What came of playing a mutant.
 
-    `escaped`: what has to catch it, and has passed; `beside`: what has failed and is not among that, with what it
+    `escaped`: what has to catch it, and does not; `beside`: what has failed and is not among that, with what it
     says; `problems`: of the harness.
     """
 
@@ -96,11 +96,7 @@ async def judge(mutant: Mutant, cases: Sequence[Case], roles: tuple[Role, ...] =
     found.escaped = [
         each.name
         for each in first
-        if each.case in catching
-        and (
-            each.verdict is Verdict.PASSED
-            or (each.verdict is Verdict.FAILED and mutant.told not in each.detail)
-        )
+        if each.case in catching and not (each.verdict is Verdict.FAILED and mutant.told in each.detail)
     ]
     beside = [each for each in first if each.case not in catching and each.verdict is Verdict.FAILED]
     for _ in range(ONCE - 1):  # a machine that is busy makes cases fail that are about time
