@@ -224,23 +224,25 @@ class Target:
             self._silent.set()
 
     async def aclose(self, *, patient: bool = True) -> None:
-        """End it: no more input, some time (unless not `patient`), then force."""
+        """End it: no more input, some time (unless not `patient`, or cancelled), then force."""
         process = self.process
         if process is None:
             return
-        with trio.CancelScope(shield=True):
+        try:
             if process.stdin is not None:
                 await process.stdin.aclose()
             with trio.move_on_after(self.setup.bounds.drain + GRACE if patient else 0):
                 await process.wait()
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-            with suppress(OSError):  # what it has started, where there is anything left of it
-                os.killpg(process.pid, signal.SIGKILL)
-            for pipe in (process.stdout, process.stderr):
-                if pipe is not None:
-                    await pipe.aclose()
+        finally:
+            with trio.CancelScope(shield=True):  # a process that was killed is not waited for long
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+                with suppress(OSError):  # what it has started, where there is anything left of it
+                    os.killpg(process.pid, signal.SIGKILL)
+                for pipe in (process.stdout, process.stderr):
+                    if pipe is not None:
+                        await pipe.aclose()
 
 
 class Asking:
