@@ -301,6 +301,9 @@ class Wire(trio_websocket.WebSocketConnection):
             raise trio_websocket.ConnectionClosed(self._close_reason)  # the reader stops
         if self._wsproto.state is ConnectionState.REMOTE_CLOSING:
             self.inbox.end(self._closed_there(event.code))  # before the answer to it, which may have to wait
+        else:  # it answers the Close of this end, or has crossed it: that one may still be on its way down
+            async with self._stream_lock:
+                pass
         await super()._handle_close_connection_event(CloseConnection(code=event.code))
 
 

@@ -37,7 +37,7 @@ def test_it_passes(here: Here) -> None:
 def test_a_peer_that_runs_is_attached_to(here: Here) -> None:
     done = here("conform", "--case", "call.unary", "tcp://127.0.0.1:1")
     assert done.code == 1
-    assert "nothing takes connections there\n" in done.out
+    assert "nothing takes connections there: connection refused\n" in done.out
 
 
 HOSTED = """

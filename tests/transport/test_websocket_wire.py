@@ -579,6 +579,26 @@ async def test_a_close_that_is_not_answered_is_bounded(role: Role) -> None:
             assert str(caught.value) == "this end has closed the connection to there"
 
 
+class Late(Failing):
+    """A stream that lets others run before it writes."""
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        for _ in range(3):
+            await trio.lowlevel.checkpoint()
+        await super().send_all(data)
+
+
+@both_roles
+async def test_both_ends_close_at_once(role: Role) -> None:
+    """The other end hears a Close, also where its own came while this one was being written."""
+    async with linked(role, wrap=Late) as (link, peer), trio.open_nursery() as nursery:
+        nursery.start_soon(link.aclose)
+        await trio.lowlevel.checkpoint()
+        await peer.send(CLOSE, b"\x03\xe8")
+        assert await peer.receive() == (True, CLOSE, b"\x03\xe8")
+        assert await peer.at_end()
+
+
 @both_roles
 async def test_a_cancelled_close_is_at_once(role: Role) -> None:
     async with linked(role) as (link, peer):
