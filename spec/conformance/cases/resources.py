@@ -1,7 +1,7 @@
 """Abuse, and what it may cost: each of these has a target of its own, whose accounts are read (section 20).
 
-The bounds are generous: they tell what grows with the abuse from what does not. Where a case opens many links, the
-bound of memory is what section 20 gives to each stranger, 64 KiB.
+The bounds are generous: they tell what grows with the abuse from what does not, also where memory is collected late.
+Where a case opens many links, the bound of memory is what section 20 gives to each stranger, 64 KiB.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _abuse(id: str, clauses: str, says: str, *steps: Step, **fields: Any) -> Cas
     return case(f"resource.{id}", clauses, says, *steps, **(usual | fields))
 
 
-def _refused_cheaply(id: str, clauses: str, says: str, body: bytes, *, memory: int = 24 * MIB) -> Case:
+def _refused_cheaply(id: str, clauses: str, says: str, body: bytes, *, memory: int = 48 * MIB) -> Case:
     """An argument that is refused, eight times over."""
     return _abuse(
         id,
@@ -81,7 +81,7 @@ CASES = chapter(
         f"{MANY} sessions in which a frame of 4 MiB has begun, and does not come: memory is taken for what has come.",
         Open(),
         Crowd(MANY, (hello(), raw("003ffff0 87"))),
-        costs=Costs(memory=MANY * STRANGER, cpu=PROCESSOR, files=4),
+        costs=Costs(memory=MANY * STRANGER + 16 * MIB, cpu=PROCESSOR, files=4),
     ),
     *(
         _abuse(
