@@ -432,8 +432,8 @@ CASES = chapter(
     ),
     case(
         "call.limit.unread-answers",
-        "CALL-14 CALL-4",
-        "Answers that can't be written, because the caller does not read, keep their calls open.",
+        "CALL-4",
+        "More calls than may be open, of a caller that does not read: it is told so when it does.",
         Open(),
         Deaf(),
         Send(tuple(call("zeros", 3_000_000, id=Mine(number)) for number in range(1, 31))),
