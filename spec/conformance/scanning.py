@@ -247,7 +247,8 @@ def _inflated(
     except zlib.error:
         if bits < 0:  # most places are the beginning of no run at all
             return
-        out += _to_the_fault(data[at : end + STEP], bits, len(out))
+        end = min(len(data), end + STEP)  # where in that the fault is does not matter
+        out += _to_the_fault(data[at:end], bits, len(out))
     if len(out) >= SHORTEST:
         last = end - len(inflate.unused_data)
         yield name, out, lambda _start, _end: (at, last)

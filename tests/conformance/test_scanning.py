@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from graftwire.conformance.scanning import Scanner
@@ -62,6 +62,7 @@ NOISE = st.tuples(st.integers(0, 2**32), st.integers(0, 300)).map(
 
 @pytest.mark.parametrize("name", ENCODINGS)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(secret=random.Random(2**32).randbytes(24), before=b"\xae", behind=b"", shift=0)
 @given(secret=SECRETS, before=NOISE, behind=NOISE, shift=st.integers(0, 1_000))
 def test_a_hidden_secret_is_found(name: str, secret: bytes, before: bytes, behind: bytes, shift: int) -> None:
     encoded = ENCODINGS[name](secret, shift)
