@@ -105,7 +105,7 @@ def test_it_shows_a_transcript_of_the_frames(here: Here) -> None:
     }
     # both sides watch over the deadline: which of them is first is not said
     assert re.fullmatch(
-        r"→ CALL 9 \d+ Invoices\.audit unary, (100|9\d) ms left, body 3 bytes", deadline.pop(0)
+        r"→ CALL 9 \d+ Invoices\.audit unary, (100|\d\d?) ms left, body 3 bytes", deadline.pop(0)
     )
     assert set(deadline) - {"→ CANCEL 9 7 Invoices.audit"} == {"← ERROR 9 9 Invoices.audit deadline-exceeded"}
 
