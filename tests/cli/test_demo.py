@@ -107,7 +107,11 @@ def test_it_shows_a_transcript_of_the_frames(here: Here) -> None:
     assert re.fullmatch(
         r"→ CALL 9 \d+ Invoices\.audit unary, (100|\d\d?) ms left, body 3 bytes", deadline.pop(0)
     )
-    assert set(deadline) - {"→ CANCEL 9 7 Invoices.audit"} == {"← ERROR 9 9 Invoices.audit deadline-exceeded"}
+    cancelled = "→ CANCEL 9 7 Invoices.audit" in deadline
+    [answer] = set(deadline) - {"→ CANCEL 9 7 Invoices.audit"}
+    assert answer == "← ERROR 9 9 Invoices.audit deadline-exceeded" or (
+        cancelled and answer == "← ERROR 9 9 Invoices.audit cancelled"
+    )
 
     # the line below counts them
     [found] = re.findall(

@@ -24,6 +24,7 @@ from .test_strictness import SERVING  # type: ignore[import-not-found]
 MIB = 2**20
 GREEDY = """
 import os, subprocess, sys
+print("begun", flush=True)
 sys.stdin.readline()
 kept = bytearray(os.urandom(40 * 2**20))
 files = [open(os.devnull) for _ in range(7)]
@@ -47,6 +48,8 @@ def greedy() -> Generator[Callable[[], subprocess.Popen[str]]]:
             text=True,
         )
         started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"  # while it starts it has files open
         return process
 
     yield start
