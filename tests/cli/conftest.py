@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import selectors
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -376,6 +378,43 @@ def running(
             yield Running(process)
         finally:
             process.kill()
+
+
+@contextmanager
+def handed_over(listening: socket.socket, notify: socket.socket, cwd: Path, also: str) -> Iterator[Running]:
+    """`graftwire serve` as systemd starts it: the socket as descriptor 3, and somebody to tell.
+
+    `also` is a further variable, as Python that the process itself runs.
+    """
+    code = (
+        "import os, sys\n"
+        f"os.dup2({listening.fileno()}, 3)\n"
+        f"os.environ |= {{'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': '1', {also}}}\n"
+        f"os.execv(sys.executable, {command(['serve'])!r})"
+    )
+    environ = {**os.environ, "NOTIFY_SOCKET": notify.getsockname(), "WATCHDOG_USEC": "400000"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=cwd,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=[listening.fileno()],
+    )
+    try:
+        yield Running(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def with_the_command(folder: Path) -> dict[str, str]:
+    """An environment in which `graftwire` is a command, for what a page says to type; made in `folder`."""
+    tools = folder / "tools"
+    tools.mkdir()
+    (tools / "graftwire").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m graftwire.cli "$@"\n')
+    (tools / "graftwire").chmod(0o755)
+    return {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "PYTHONUTF8": "1"}
 
 
 @pytest.fixture(scope="session")

@@ -8,15 +8,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from .conftest import PATIENCE, Here, Pem, Running, apart, command, running
+from .conftest import PATIENCE, Here, Pem, apart, handed_over, running
 
 LEAST = """
 [gateway]
@@ -200,31 +198,6 @@ def until_refused(at: tuple[str, int]) -> None:
 # --- systemd --------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def handed_over(listening: socket.socket, notify: socket.socket, cwd: Path) -> Iterator[Running]:
-    """`graftwire serve` as systemd starts it: the socket as descriptor 3, and somebody to tell."""
-    code = (
-        "import os, sys\n"
-        f"os.dup2({listening.fileno()}, 3)\n"
-        "os.environ |= {'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': '1', 'LISTEN_FDNAMES': 'graftwire'}\n"
-        f"os.execv(sys.executable, {command(['serve'])!r})"
-    )
-    environ = {**os.environ, "NOTIFY_SOCKET": notify.getsockname(), "WATCHDOG_USEC": "400000"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=cwd,
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=[listening.fileno()],
-    )
-    try:
-        yield Running(process)
-    finally:
-        process.kill()
-        process.communicate()
-
-
 def test_under_systemd(here: Here, config: Path, shop: Path, tmp_path: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as listening,
@@ -242,7 +215,7 @@ def test_under_systemd(here: Here, config: Path, shop: Path, tmp_path: Path) -> 
                 if said[-1].startswith(word):
                     return said[-1]
 
-        with handed_over(listening, notify, shop) as served:
+        with handed_over(listening, notify, shop, "'LISTEN_FDNAMES': 'graftwire'") as served:
             until("READY=1")
             url = served.address()
             assert url == f"tcp://127.0.0.1:{port}"
@@ -264,7 +237,7 @@ def test_a_socket_that_nobody_asked_for(config: Path, shop: Path, tmp_path: Path
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify,
     ):
         notify.bind(str(tmp_path / "notify"))
-        with handed_over(listening, notify, shop) as served:
+        with handed_over(listening, notify, shop, "'LISTEN_FDNAMES': 'graftwire'") as served:
             done = served.end()
     assert done.code == 2
     assert done.sentence == (

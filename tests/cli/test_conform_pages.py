@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ import pytest
 from graftwire.conformance.reports import NAMES, Kind
 from graftwire.conformance.results import Exit
 
-from .conftest import Here, running
+from .conftest import Here, running, with_the_command
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
 WORKFLOW = (HOW_TO.parents[1] / "examples" / "conformance" / "github.yml").read_text(encoding="utf-8")
@@ -56,11 +54,7 @@ def files(page: str, folder: Path) -> None:
 @pytest.mark.timeout(240)
 def test_the_commands_of_the_page(page: str, tmp_path: Path) -> None:
     files(page, tmp_path)
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    (tools / "graftwire").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m graftwire.cli "$@"\n')
-    (tools / "graftwire").chmod(0o755)
-    env = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "PYTHONUTF8": "1"}
+    env = with_the_command(tmp_path)
 
     def shell(command: str) -> str:
         done = subprocess.run(

@@ -8,9 +8,7 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,7 @@ import trio
 
 import graftwire
 
-from .conftest import PATIENCE, Done, Here, Running, apart, command, running
+from .conftest import PATIENCE, Done, Here, Running, apart, handed_over, running
 
 MODULE = """
 import os
@@ -461,31 +459,6 @@ def test_check_says_how_many(folder: Path, here: Here, monkeypatch: pytest.Monke
     assert "audit      file:audit-1.jsonl, file:audit-2.jsonl; what can't be written down is refused" in lines
 
 
-@contextlib.contextmanager
-def handed_over(listening: socket.socket, notify: socket.socket, cwd: Path) -> Iterator[Running]:
-    """`graftwire serve` as systemd starts it: the socket as descriptor 3, and somebody to tell."""
-    code = (
-        "import os, sys\n"
-        f"os.dup2({listening.fileno()}, 3)\n"
-        "os.environ |= {'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': '1', 'WATCHDOG_PID': str(os.getpid())}\n"
-        f"os.execv(sys.executable, {command(['serve'])!r})"
-    )
-    environ = {**os.environ, "NOTIFY_SOCKET": notify.getsockname(), "WATCHDOG_USEC": "400000"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=cwd,
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=[listening.fileno()],
-    )
-    try:
-        yield Running(process)
-    finally:
-        process.kill()
-        process.communicate()
-
-
 async def test_under_systemd(folder: Path) -> None:
     """Its sockets are for all processes, and the master alone speaks with it."""
     with (
@@ -502,7 +475,7 @@ async def test_under_systemd(folder: Path) -> None:
             while not heard or not heard[-1].startswith(word):
                 heard.append(notify.recv(1000).decode())
 
-        with handed_over(listening, notify, folder) as served:
+        with handed_over(listening, notify, folder, "'WATCHDOG_PID': str(os.getpid())") as served:
             until("READY=1")
             assert served.address() == f"tcp://127.0.0.1:{port}"
             async with graftwire.connect(f"tcp://127.0.0.1:{port}") as client:

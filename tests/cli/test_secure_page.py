@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import trustme
 
-from .conftest import PATIENCE, running
+from .conftest import PATIENCE, running, with_the_command
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "secure-a-gateway.md").read_text(encoding="utf-8")
 WHERE = "tls://localhost:7443"
@@ -38,11 +36,7 @@ def test_the_commands_of_the_page(tmp_path: Path) -> None:
     issued.cert_chain_pems[0].write_to_path(tmp_path / "gateway.pem")
     issued.private_key_pem.write_to_path(tmp_path / "gateway.key")
     (tmp_path / "shop.py").write_text(PAGE.split("```python\n")[1].split("```")[0])
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    (tools / "graftwire").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m graftwire.cli "$@"\n')
-    (tools / "graftwire").chmod(0o755)
-    env = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "PYTHONUTF8": "1"}
+    env = with_the_command(tmp_path)
 
     def shell(command: str) -> str:
         done = subprocess.run(
